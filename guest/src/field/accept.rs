@@ -1,0 +1,68 @@
+//! Accept: whether a client wants a listing as a page.
+//!
+//! # ABNF (RFC 9110 12.5.1)
+//!
+//! ```abnf
+//! Accept      = #( media-range [ weight ] )
+//! media-range = ( "*/*" / ( type "/" "*" ) / ( type "/" subtype ) ) parameters
+//! ```
+//!
+//! # Example values
+//!
+//! * `text/html, application/xhtml+xml;q=0.9`
+//! * `application/json`
+
+use super::{Fields, elements, weighted};
+
+/// Whether the client asks for HTML, and likes it better than JSON. `*/*` asks for neither: it is
+/// what programs send that take what comes, and JSON is better for them.
+#[must_use]
+pub fn prefers_html(fields: &Fields) -> bool {
+    let list = fields.list("accept").unwrap_or_default();
+    let weight = |media_ranges: &[&str]| {
+        let asked = elements(&list)
+            .map(weighted)
+            .filter(|(range, _)| media_ranges.iter().any(|it| it.eq_ignore_ascii_case(range)));
+        asked.map(|(_, weight)| weight).max().unwrap_or(0)
+    };
+    weight(&["text/html", "application/xhtml+xml", "text/*"])
+        > weight(&["application/json", "application/*"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn html_is_for_those_who_ask() {
+        let check = |value| prefers_html(&(&[("accept", value)][..]).into());
+        for (value, expected) in [
+            (
+                "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+                true,
+            ),
+            ("text/html", true),
+            ("TEXT/HTML;q=0.1", true),
+            ("text/*", true),
+            ("text/html;level=1", true),
+            ("text/html;q=0", false),
+            ("text/html;q=0.5, application/json", false),
+            ("application/json, text/html", false),
+            ("application/json", false),
+            ("*/*", false),
+            ("text/plain", false),
+            ("", false),
+        ] {
+            assert_eq!(check(value), expected, "{value}");
+        }
+        assert!(!prefers_html(&Fields::default()));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(value in ".*") {
+            let _ = prefers_html(&(&[("accept", value.as_str())][..]).into());
+        }
+    }
+}

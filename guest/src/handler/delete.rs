@@ -1,0 +1,56 @@
+//! DELETE of `/files/{path}`.
+
+use super::Handled;
+use super::upload::refused;
+use crate::directory::{Directory, Kind};
+use crate::exchange::Exchange;
+use crate::field::entity_tag::EntityTag;
+use crate::outcome::{Outcome, Status};
+use crate::path::FilePath;
+use crate::precondition::{Preconditions, Verdict};
+use crate::rejection::Rejection;
+use crate::representation::Representation;
+
+/// Removes a file, a symbolic link, or an empty directory: 204.
+pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
+    let directory = exchange.directory().ok_or(Rejection::NoDirectory)?;
+    let path = FilePath::parse(encoded)?;
+    if path.is_upload() || (path.is_hidden() && !exchange.settings().hidden) {
+        return Err(Rejection::Hidden);
+    }
+    if path.is_too_long() {
+        return Err(Rejection::NotFound);
+    }
+
+    // What can't be read, such as a link that leads out, is not there to be deleted either.
+    let kind = directory.metadata(path.as_str())?.kind;
+    let is_link = directory.link_metadata(path.as_str())?.kind == Kind::Link;
+    match kind {
+        Kind::File if !path.has_trailing_slash() => {}
+        Kind::Directory => {}
+        Kind::File | Kind::Link | Kind::Other => return Err(Rejection::NotFound),
+    }
+
+    let preconditions = Preconditions::parse(exchange.fields());
+    if preconditions.are_given() {
+        let current = match kind {
+            Kind::Directory => Representation {
+                length: 0,
+                last_modified: None,
+                entity_tag: EntityTag::strong(String::new()),
+            },
+            _ => Representation::of(&directory.open(path.as_str())?, exchange.now())?,
+        };
+        if preconditions.evaluate(Some(&current), false) != Verdict::Proceed {
+            return Err(Rejection::PreconditionFailed);
+        }
+    }
+
+    let remove = if kind == Kind::Directory && !is_link {
+        X::Directory::remove_directory
+    } else {
+        X::Directory::remove_file
+    };
+    remove(&directory, path.as_str()).map_err(refused)?;
+    Ok(Outcome::empty(Status::NO_CONTENT))
+}

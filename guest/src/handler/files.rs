@@ -1,0 +1,328 @@
+//! GET and HEAD of `/files/{path}`.
+
+use super::{FileOf, Handled, listing};
+use crate::directory::{Directory, Error, File, Kind};
+use crate::exchange::{Exchange, Settings};
+use crate::field::accept_encoding::{AcceptEncoding, Coding};
+use crate::field::range::{ByteRange, RangeSet, Selection, if_range_holds};
+use crate::media_type;
+use crate::outcome::{Content, Outcome, Part, Status};
+use crate::path::FilePath;
+use crate::precondition::{Preconditions, Verdict};
+use crate::rejection::Rejection;
+use crate::representation::Representation;
+use crate::router::Method;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write;
+
+/// Content shorter than this gains nothing from a content coding.
+const LEAST_COMPRESSED: u64 = 1024;
+
+/// How much of a file the component holds at once where it must touch the content itself.
+const CHUNK: u64 = 64 * 1024;
+
+/// A file, a listing, or a redirect to the directory.
+pub(super) fn read<X: Exchange>(exchange: &X, encoded: Option<&str>, query: &str) -> Handled<X> {
+    let directory = exchange.directory().ok_or(Rejection::NoDirectory)?;
+    let Some(encoded) = encoded else {
+        return Ok(redirect("/files/", query));
+    };
+    let path = FilePath::parse(encoded)?;
+    let settings = exchange.settings();
+    if path.is_upload() || path.is_too_long() || (path.is_hidden() && !settings.hidden) {
+        return Err(Rejection::NotFound);
+    }
+    match kind(&directory, path.as_str())? {
+        Kind::Directory if !path.has_trailing_slash() => {
+            Ok(redirect(&format!("/files/{path}/"), query))
+        }
+        Kind::Directory => {
+            let index = path.join("index.html");
+            if settings.index && kind(&directory, index.as_str()) == Ok(Kind::File) {
+                return file(exchange, &directory, &index, settings);
+            }
+            listing::list(exchange, directory, &path, settings)
+        }
+        Kind::File if !path.has_trailing_slash() => file(exchange, &directory, &path, settings),
+        Kind::File | Kind::Link | Kind::Other => Err(Rejection::NotFound),
+    }
+}
+
+/// What is at `path`, symbolic links followed. Most paths have none, and a host answers for a link
+/// itself with fewer system calls than for what it leads to: so ask for that first.
+fn kind<D: Directory>(directory: &D, path: &str) -> Result<Kind, Error> {
+    match directory.link_metadata(path)?.kind {
+        Kind::Link => directory.metadata(path).map(|metadata| metadata.kind),
+        kind => Ok(kind),
+    }
+}
+
+fn redirect<F>(target: &str, query: &str) -> Outcome<F> {
+    Outcome::text(
+        Status::PERMANENT_REDIRECT,
+        b"This is a directory: its name ends in a slash.\n".into(),
+    )
+    .field("location", format!("{target}{query}"))
+}
+
+/// The representation of a file that is selected for a request (RFC 9110 3.2).
+struct Selected<F> {
+    file: F,
+    representation: Representation,
+    /// The coding of the representation.
+    coding: Coding,
+    /// The file's content is not in that coding yet: it is coded while it is sent.
+    on_the_fly: bool,
+}
+
+fn file<X: Exchange>(
+    exchange: &X,
+    directory: &X::Directory,
+    path: &FilePath,
+    settings: Settings,
+) -> Handled<X> {
+    let fields = exchange.fields();
+    let ranges = if exchange.method() == Method::Get {
+        RangeSet::parse(fields)
+    } else {
+        None
+    };
+    let media_type = media_type::of(path.as_str());
+
+    let selected = select(
+        exchange,
+        directory,
+        path,
+        &media_type,
+        settings,
+        ranges.is_some(),
+    )?;
+    let representation = &selected.representation;
+    let outcome = |status| describe(Outcome::empty(status), &selected);
+
+    match Preconditions::parse(fields).evaluate(Some(representation), true) {
+        Verdict::Failed => return Err(Rejection::PreconditionFailed),
+        Verdict::NotModified => return Ok(outcome(Status::NOT_MODIFIED)),
+        Verdict::Proceed => {}
+    }
+
+    let outcome = |status| {
+        let outcome = outcome(status).field("x-content-type-options", "nosniff");
+        if selected.on_the_fly {
+            outcome
+        } else {
+            outcome.field("accept-ranges", "bytes")
+        }
+    };
+    let length = representation.length;
+    let selection = match ranges {
+        Some(ranges) if !selected.on_the_fly && if_range_holds(fields, representation) => {
+            ranges.resolve(length)
+        }
+        _ => Selection::Whole,
+    };
+    let outcome = match &selection {
+        Selection::Unsatisfiable => return Err(Rejection::RangeNotSatisfiable(length)),
+        Selection::Whole => outcome(Status::OK).field("content-type", media_type),
+        Selection::Parts(parts) => match parts.as_slice() {
+            [part] => outcome(Status::PARTIAL_CONTENT)
+                .field("content-type", media_type)
+                .field("content-range", part.content_range(length)),
+            parts => {
+                let boundary = format!("{:016x}{:016x}", exchange.random(), exchange.random());
+                let outcome = outcome(Status::PARTIAL_CONTENT).field(
+                    "content-type",
+                    format!("multipart/byteranges; boundary={boundary}"),
+                );
+                let content = Content::File(
+                    selected.file,
+                    multipart(parts, length, &media_type, &boundary),
+                );
+                return Ok(Outcome { content, ..outcome });
+            }
+        },
+    };
+    let content = match selection {
+        Selection::Parts(parts) => {
+            Content::File(selected.file, parts.into_iter().map(Part::Range).collect())
+        }
+        _ if selected.on_the_fly => Content::Chunks(Box::new(gzip(selected.file, length))),
+        _ => Content::File(
+            selected.file,
+            ByteRange::whole(length)
+                .map(Part::Range)
+                .into_iter()
+                .collect(),
+        ),
+    };
+    Ok(Outcome { content, ..outcome })
+}
+
+/// Selects by Accept-Encoding: a precompressed sibling if there is one, else the file, which is
+/// coded on the fly if that is worth it or the client takes nothing else. A range is of the file
+/// itself, so that its parts fit together.
+fn select<X: Exchange>(
+    exchange: &X,
+    directory: &X::Directory,
+    path: &FilePath,
+    media_type: &str,
+    settings: Settings,
+    ranged: bool,
+) -> Result<Selected<FileOf<X>>, Rejection> {
+    let now = exchange.now();
+    let file = directory.open(path.as_str())?;
+    let representation = Representation::of(&file, now)?;
+    let accept = AcceptEncoding::parse(exchange.fields());
+    if ranged && accept.accepts(Coding::Identity) {
+        return Ok(Selected {
+            file,
+            representation,
+            coding: Coding::Identity,
+            on_the_fly: false,
+        });
+    }
+
+    let mut available = Vec::with_capacity(4);
+    if settings.precompressed {
+        let modified = file.metadata()?.modified;
+        for coding in [Coding::Brotli, Coding::Zstd, Coding::Gzip] {
+            let current = |metadata: crate::directory::Metadata| {
+                metadata.kind == Kind::File && metadata.modified >= modified
+            };
+            if accept.accepts(coding)
+                && directory
+                    .metadata(&sibling(path, coding))
+                    .is_ok_and(current)
+            {
+                available.push(coding);
+            }
+        }
+    }
+    let precompressed = available.len();
+    let worth_it =
+        representation.length >= LEAST_COMPRESSED && media_type::is_compressible(media_type);
+    if worth_it || !accept.accepts(Coding::Identity) {
+        available.push(Coding::Gzip);
+    }
+    available.push(Coding::Identity);
+
+    let coding = accept
+        .negotiate(&available)
+        .ok_or(Rejection::NotAcceptable)?;
+    let Some(name) = coding.name() else {
+        return Ok(Selected {
+            file,
+            representation,
+            coding,
+            on_the_fly: false,
+        });
+    };
+    if available[..precompressed].contains(&coding) {
+        let file = directory.open(&sibling(path, coding))?;
+        let representation = Representation::of(&file, now)?;
+        return Ok(Selected {
+            file,
+            representation,
+            coding,
+            on_the_fly: false,
+        });
+    }
+    let entity_tag = representation.entity_tag.coded(name);
+    Ok(Selected {
+        file,
+        representation: Representation {
+            entity_tag,
+            ..representation
+        },
+        coding,
+        on_the_fly: true,
+    })
+}
+
+fn sibling(path: &FilePath, coding: Coding) -> String {
+    let extension = match coding {
+        Coding::Identity => "",
+        Coding::Gzip => ".gz",
+        Coding::Zstd => ".zst",
+        Coding::Brotli => ".br",
+    };
+    format!("{}{extension}", path.as_str())
+}
+
+/// The fields that say which representation this is: those of a 304 too (RFC 9110 15.4.5).
+fn describe<F>(outcome: Outcome<F>, selected: &Selected<F>) -> Outcome<F> {
+    let Representation {
+        last_modified,
+        entity_tag,
+        ..
+    } = &selected.representation;
+    let mut outcome = outcome
+        .field("etag", entity_tag.to_string())
+        .field("vary", "accept-encoding");
+    if let Some(last_modified) = *last_modified {
+        outcome = outcome.field("last-modified", httpdate::fmt_http_date(last_modified));
+    }
+    match selected.coding.name() {
+        Some(name) if outcome.status != Status::NOT_MODIFIED => {
+            outcome.field("content-encoding", name)
+        }
+        _ => outcome,
+    }
+}
+
+/// `multipart/byteranges` (RFC 9110 14.6).
+fn multipart(
+    ranges: &[ByteRange],
+    complete_length: u64,
+    media_type: &str,
+    boundary: &str,
+) -> Vec<Part> {
+    let mut parts = Vec::with_capacity(ranges.len() * 2 + 1);
+    let mut line_end = "";
+    for range in ranges {
+        let content_range = range.content_range(complete_length);
+        let head = format!(
+            "{line_end}--{boundary}\r\nContent-Type: {media_type}\r\nContent-Range: {content_range}\r\n\r\n"
+        );
+        parts.push(Part::Bytes(head.into_bytes()));
+        parts.push(Part::Range(*range));
+        line_end = "\r\n";
+    }
+    parts.push(Part::Bytes(format!("\r\n--{boundary}--\r\n").into_bytes()));
+    parts
+}
+
+/// The file's content, coded a chunk at a time.
+fn gzip(file: impl File, length: u64) -> impl Iterator<Item = Result<Vec<u8>, Error>> {
+    let mut encoder = Some(GzEncoder::new(Vec::new(), Compression::default()));
+    let mut offset = 0;
+    std::iter::from_fn(move || {
+        let mut writer = encoder.take()?;
+        while offset < length {
+            let chunk = match file.read(offset, CHUNK.min(length - offset)) {
+                Ok(chunk) if chunk.is_empty() => {
+                    return Some(Err(Error::Other(
+                        "the file shrank while it was sent".to_owned(),
+                    )));
+                }
+                Ok(chunk) => chunk,
+                Err(error) => return Some(Err(error)),
+            };
+            offset += chunk.len() as u64;
+            if let Err(error) = writer.write_all(&chunk) {
+                return Some(Err(Error::Other(error.to_string())));
+            }
+            if !writer.get_ref().is_empty() {
+                let coded = std::mem::take(writer.get_mut());
+                encoder = Some(writer);
+                return Some(Ok(coded));
+            }
+        }
+        Some(
+            writer
+                .finish()
+                .map_err(|error| Error::Other(error.to_string())),
+        )
+    })
+}

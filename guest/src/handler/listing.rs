@@ -1,0 +1,196 @@
+//! The listing of a directory, as a page or as JSON, made while it is sent.
+
+use super::Handled;
+use crate::directory::{Directory, Entry, Error, Kind, Metadata};
+use crate::exchange::{Exchange, Settings};
+use crate::field::accept::prefers_html;
+use crate::outcome::{Content, Outcome, Status};
+use crate::path::{FilePath, UPLOAD_PREFIX, encode};
+use html_escape::encode_safe;
+use std::fmt::Write;
+
+/// How long a chunk of a listing gets before it is sent.
+const CHUNK: usize = 16 * 1024;
+
+/// Lists a directory: folders first, each in the order of its names.
+pub(super) fn list<X: Exchange>(
+    exchange: &X,
+    directory: X::Directory,
+    path: &FilePath,
+    settings: Settings,
+) -> Handled<X> {
+    let directory = if path.as_str().is_empty() {
+        directory
+    } else {
+        directory.open_directory(path.as_str())?
+    };
+    let html = prefers_html(exchange.fields());
+    let rows = Rows {
+        entries: entries(&directory, settings)?.into_iter(),
+        directory,
+    };
+    let (media_type, content) = if html {
+        (
+            "text/html; charset=utf-8",
+            chunks(
+                page_head(path),
+                rows,
+                html_row,
+                "</tbody>\n</table>\n</body>\n</html>\n",
+            ),
+        )
+    } else {
+        (
+            "application/json",
+            chunks("[".to_owned(), rows, json_row, "\n]\n"),
+        )
+    };
+    let outcome = Outcome {
+        status: Status::OK,
+        fields: Vec::with_capacity(4),
+        content: Content::Chunks(content),
+    }
+    .field("content-type", media_type)
+    .field("vary", "accept")
+    .field("x-content-type-options", "nosniff");
+    // A name can't become a script even if its escaping were wrong.
+    Ok(if html {
+        outcome.field(
+            "content-security-policy",
+            "default-src 'none'; style-src 'unsafe-inline'",
+        )
+    } else {
+        outcome
+    })
+}
+
+/// What a client may see of the directory, sorted. Symbolic links stand for what they lead to.
+fn entries<D: Directory>(directory: &D, settings: Settings) -> Result<Vec<Entry>, Error> {
+    let mut entries = directory.entries()?;
+    entries.retain_mut(|entry| {
+        if entry.name.starts_with(UPLOAD_PREFIX)
+            || (entry.name.starts_with('.') && !settings.hidden)
+        {
+            return false;
+        }
+        if entry.kind == Kind::Link {
+            entry.kind = directory
+                .metadata(&entry.name)
+                .map_or(Kind::Other, |metadata| metadata.kind);
+        }
+        matches!(entry.kind, Kind::File | Kind::Directory)
+    });
+    entries.sort_unstable_by(|a, b| {
+        (a.kind == Kind::File, &a.name).cmp(&(b.kind == Kind::File, &b.name))
+    });
+    Ok(entries)
+}
+
+/// The rows of a listing. What has vanished since the directory was read is left out.
+struct Rows<D> {
+    directory: D,
+    entries: std::vec::IntoIter<Entry>,
+}
+
+impl<D: Directory> Iterator for Rows<D> {
+    type Item = (String, Metadata);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.entries.by_ref().find_map(|entry| {
+            Some((
+                entry.name.clone(),
+                self.directory.metadata(&entry.name).ok()?,
+            ))
+        })
+    }
+}
+
+type Chunks = Box<dyn Iterator<Item = Result<Vec<u8>, Error>>>;
+
+/// Joins `head`, the rows as `write_row` writes them, and `tail`, into chunks.
+fn chunks<R>(
+    head: String,
+    mut rows: R,
+    write_row: fn(&mut String, bool, &str, Metadata),
+    tail: &'static str,
+) -> Chunks
+where
+    R: Iterator<Item = (String, Metadata)> + 'static,
+{
+    let mut pending = Some(head);
+    let mut first = true;
+    Box::new(std::iter::from_fn(move || {
+        let mut chunk = pending.take()?;
+        for (name, metadata) in rows.by_ref() {
+            write_row(&mut chunk, first, &name, metadata);
+            first = false;
+            if chunk.len() >= CHUNK {
+                pending = Some(String::new());
+                return Some(Ok(chunk.into_bytes()));
+            }
+        }
+        chunk.push_str(tail);
+        Some(Ok(chunk.into_bytes()))
+    }))
+}
+
+fn page_head(path: &FilePath) -> String {
+    let title = format!(
+        "/files/{}{}",
+        encode_safe(path.as_str()),
+        if path.as_str().is_empty() { "" } else { "/" }
+    );
+    let parent = if path.as_str().is_empty() {
+        ""
+    } else {
+        "<tr><td><a href=\"../\">..</a></td><td></td><td></td></tr>\n"
+    };
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+         <style>\n:root {{ color-scheme: light dark }}\nbody {{ font: 1rem/1.5 system-ui, sans-serif; margin: 2rem }}\n\
+         th {{ text-align: left }}\nth, td {{ padding: 0.1rem 1.5rem 0.1rem 0 }}\n\
+         .size {{ text-align: right; font-variant-numeric: tabular-nums }}\n</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
+         <table>\n<thead>\n<tr><th scope=\"col\">Name</th><th scope=\"col\" class=\"size\">Bytes</th><th scope=\"col\">Modified</th></tr>\n\
+         </thead>\n<tbody>\n{parent}"
+    )
+}
+
+fn html_row(page: &mut String, _first: bool, name: &str, metadata: Metadata) {
+    let (slash, size) = match metadata.kind {
+        Kind::Directory => ("/", String::new()),
+        _ => ("", metadata.length.to_string()),
+    };
+    // A string takes what is written to it. The ./ keeps a colon in a name from being a scheme's.
+    let _ = writeln!(
+        page,
+        "<tr><td><a href=\"./{}{slash}\">{}{slash}</a></td><td class=\"size\">{size}</td><td>{}</td></tr>",
+        encode(name),
+        encode_safe(name),
+        modified(metadata),
+    );
+}
+
+fn json_row(json: &mut String, first: bool, name: &str, metadata: Metadata) {
+    let separator = if first { "\n" } else { ",\n" };
+    let name = serde_json::Value::from(name);
+    let modified = modified(metadata);
+    let _ = match metadata.kind {
+        Kind::Directory => write!(
+            json,
+            "{separator}{{\"name\":{name},\"type\":\"directory\",\"modified\":\"{modified}\"}}"
+        ),
+        _ => write!(
+            json,
+            "{separator}{{\"name\":{name},\"type\":\"file\",\"size\":{},\"modified\":\"{modified}\"}}",
+            metadata.length
+        ),
+    };
+}
+
+/// The time of the last change (RFC 3339), or nothing.
+fn modified(metadata: Metadata) -> String {
+    metadata.modified.map_or_else(String::new, |time| {
+        humantime::format_rfc3339_seconds(time).to_string()
+    })
+}

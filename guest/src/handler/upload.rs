@@ -1,0 +1,297 @@
+//! POST and PUT of `/files/{path}`: content to a temporary name, then published at once.
+
+use super::Handled;
+use crate::directory::{Directory, Error, File, Kind};
+use crate::exchange::{Exchange, Interrupted, Settings};
+use crate::field::accept_encoding::Coding;
+use crate::field::elements;
+use crate::outcome::{Content, Outcome, Status};
+use crate::path::{FilePath, UPLOAD_PREFIX};
+use crate::precondition::{Preconditions, Verdict};
+use crate::rejection::Rejection;
+use crate::representation::Representation;
+use std::time::Duration;
+
+/// A temporary file older than this was abandoned: its server was killed.
+const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// A directory that is itself no larger than this, in bytes, is swept by every upload to it.
+const SWEPT_AT_ONCE: u64 = 64 * 1024;
+
+/// POST: 201, whether the name is new or not.
+pub(super) fn create<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
+    store(exchange, encoded).map(|stored| stored.created())
+}
+
+/// PUT: 201 for a new name, 204 for one that is replaced.
+pub(super) fn replace<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
+    store(exchange, encoded).map(|stored| {
+        if stored.is_new {
+            stored.created()
+        } else {
+            stored.replaced()
+        }
+    })
+}
+
+/// What was stored, and where.
+struct Stored {
+    path: FilePath,
+    is_new: bool,
+    entity_tag: String,
+}
+
+impl Stored {
+    fn created<F>(self) -> Outcome<F> {
+        let location = format!("/files/{}", self.path);
+        let content = Content::Bytes(Vec::new());
+        Outcome {
+            content,
+            ..Outcome::empty(Status::CREATED)
+        }
+        .field("location", location)
+        .field("etag", self.entity_tag)
+    }
+
+    fn replaced<F>(self) -> Outcome<F> {
+        Outcome::empty(Status::NO_CONTENT).field("etag", self.entity_tag)
+    }
+}
+
+/// Stores the request's content:
+///
+/// 1. Refuse what can be refused before the content is asked for.
+/// 2. Receive it under a temporary name in the directory it is for.
+/// 3. Publish it: a reader sees the old file or the new one, whole.
+///
+/// Whatever fails, what was there is untouched and nothing is left behind.
+fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> {
+    let root = exchange.directory().ok_or(Rejection::NoDirectory)?;
+    let settings = exchange.settings();
+    let path = acceptable(exchange, encoded, settings)?;
+    let preconditions = Preconditions::parse(exchange.fields());
+    let is_new = check(exchange, &root, path.as_str(), &preconditions)?;
+
+    let (parent, name) = path.split();
+    let parents = Parents::make(&root, parent)?;
+    let directory = parents.innermost.as_ref().unwrap_or(&root);
+    let mut upload = Upload::begin(exchange, directory)?;
+    exchange
+        .receive(&upload.file)
+        .map_err(|interrupted| match interrupted {
+            Interrupted::Storage(error) => refused(error),
+            interrupted => interrupted.into(),
+        })?;
+    if settings.sync {
+        upload.file.sync().map_err(refused)?;
+    }
+    // Receiving takes its time, and another client may have been faster.
+    check(exchange, directory, name, &preconditions)?;
+    upload.publish(name, preconditions.is_create_only())?;
+    let entity_tag = Representation::of(&upload.file, exchange.now())?
+        .entity_tag
+        .to_string();
+    if settings.sync {
+        directory.sync().map_err(refused)?;
+    }
+    drop(upload);
+    sweep(exchange, directory);
+    parents.keep(settings.sync)?;
+    Ok(Stored {
+        path,
+        is_new,
+        entity_tag,
+    })
+}
+
+/// Checks what the request says of itself.
+fn acceptable<X: Exchange>(
+    exchange: &X,
+    encoded: &str,
+    settings: Settings,
+) -> Result<FilePath, Rejection> {
+    let path = FilePath::parse(encoded)?;
+    let fields = exchange.fields();
+    let codings = fields.list("content-encoding").unwrap_or_default();
+    if path.has_trailing_slash() {
+        Err(Rejection::ContentToDirectory)
+    } else if path.is_too_long() {
+        Err(Rejection::NameTooLong)
+    } else if path.is_upload() || (path.is_hidden() && !settings.hidden) {
+        Err(Rejection::Hidden)
+    } else if fields.contains("content-range") {
+        Err(Rejection::PartialContent)
+    } else if !elements(&codings).all(|coding| Coding::Identity.is(coding)) {
+        Err(Rejection::ContentCoding)
+    } else {
+        Ok(path)
+    }
+}
+
+/// Evaluates the preconditions against what is at `path` now. Returns whether that is nothing.
+fn check<X: Exchange>(
+    exchange: &X,
+    directory: &X::Directory,
+    path: &str,
+    preconditions: &Preconditions,
+) -> Result<bool, Rejection> {
+    let exists = match directory.metadata(path).map(|metadata| metadata.kind) {
+        Ok(Kind::File) => true,
+        Ok(Kind::Directory) => return Err(Rejection::IsDirectory),
+        Ok(Kind::Link | Kind::Other) => return Err(Rejection::NotAFile),
+        Err(Error::NotFound) => false,
+        Err(error) => return Err(refused(error)),
+    };
+    if preconditions.are_given() {
+        let current = if exists {
+            Some(Representation::of(&directory.open(path)?, exchange.now())?)
+        } else {
+            None
+        };
+        if preconditions.evaluate(current.as_ref(), false) != Verdict::Proceed {
+            return Err(Rejection::PreconditionFailed);
+        }
+    }
+    Ok(!exists)
+}
+
+/// The directories around an upload. Those made for it are removed again unless they are kept.
+struct Parents<'a, D: Directory> {
+    root: &'a D,
+    made: Vec<&'a str>,
+    /// The directory the upload is for, if it is not `root`.
+    innermost: Option<D>,
+}
+
+impl<'a, D: Directory> Parents<'a, D> {
+    fn make(root: &'a D, path: &'a str) -> Result<Self, Rejection> {
+        let mut parents = Self {
+            root,
+            made: Vec::new(),
+            innermost: None,
+        };
+        if path.is_empty() {
+            return Ok(parents);
+        }
+        let opened = root.open_directory(path).or_else(|error| {
+            if error != Error::NotFound {
+                return Err(error);
+            }
+            let ends = path
+                .match_indices('/')
+                .map(|(end, _)| end)
+                .chain([path.len()]);
+            for parent in ends.map(|end| &path[..end]) {
+                match root.create_directory(parent) {
+                    Ok(()) => parents.made.push(parent),
+                    Err(Error::Exists) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            root.open_directory(path)
+        });
+        parents.innermost = Some(opened.map_err(refused)?);
+        Ok(parents)
+    }
+
+    /// Keeps what was made, on stable storage if `sync` says so.
+    fn keep(mut self, sync: bool) -> Result<(), Rejection> {
+        for made in std::mem::take(&mut self.made) {
+            match made.rsplit_once('/') {
+                _ if !sync => {}
+                None => self.root.sync().map_err(refused)?,
+                Some((parent, _)) => self
+                    .root
+                    .open_directory(parent)
+                    .and_then(|parent| parent.sync())
+                    .map_err(refused)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<D: Directory> Drop for Parents<'_, D> {
+    fn drop(&mut self) {
+        for made in self.made.iter().rev() {
+            // Another upload may be in there by now: then it stays.
+            let _ = self.root.remove_directory(made);
+        }
+    }
+}
+
+/// A file under a temporary name, which goes when this does.
+struct Upload<'a, D: Directory> {
+    directory: &'a D,
+    file: D::File,
+    temporary: Option<String>,
+}
+
+impl<'a, D: Directory> Upload<'a, D> {
+    fn begin<X: Exchange<Directory = D>>(
+        exchange: &X,
+        directory: &'a D,
+    ) -> Result<Self, Rejection> {
+        let name = format!("{UPLOAD_PREFIX}{:016x}", exchange.random());
+        let file = directory.create(&name).map_err(refused)?;
+        Ok(Self {
+            directory,
+            file,
+            temporary: Some(name),
+        })
+    }
+
+    /// Gives the file its name: instead of what has it now, or, exclusively, only if nothing has.
+    fn publish(&mut self, name: &str, exclusive: bool) -> Result<(), Rejection> {
+        let Some(temporary) = &self.temporary else {
+            return Ok(());
+        };
+        if exclusive {
+            return self.directory.link(temporary, name).map_err(refused);
+        }
+        self.directory.rename(temporary, name).map_err(refused)?;
+        self.temporary = None;
+        Ok(())
+    }
+}
+
+impl<D: Directory> Drop for Upload<'_, D> {
+    fn drop(&mut self) {
+        if let Some(name) = &self.temporary {
+            // Should this fail, the file is swept in an hour.
+            let _ = self.directory.remove_file(name);
+        }
+    }
+}
+
+/// What a failure to write means. A link that leads out and a read-only mapping look the same here.
+pub(super) fn refused(error: Error) -> Rejection {
+    match error {
+        Error::NotPermitted => Rejection::Forbidden,
+        Error::NotDirectory => Rejection::ParentIsFile,
+        Error::NameTooLong => Rejection::NameTooLong,
+        error => error.into(),
+    }
+}
+
+/// Removes what killed servers left behind.
+///
+/// It takes a look at every entry, so a directory of very many is not swept by every upload to it,
+/// but by one in so many: then sweeping costs each the same, however large the directory.
+fn sweep<X: Exchange>(exchange: &X, directory: &X::Directory) {
+    let size = directory.metadata("").map_or(0, |metadata| metadata.length);
+    if !exchange.random().is_multiple_of(size / SWEPT_AT_ONCE + 1) {
+        return;
+    }
+    let now = exchange.now();
+    let abandoned = |name: &str| {
+        let modified = directory.link_metadata(name).ok()?.modified?;
+        Some(now.duration_since(modified).ok()? > ABANDONED_AFTER)
+    };
+    for entry in directory.entries().unwrap_or_default() {
+        if entry.name.starts_with(UPLOAD_PREFIX) && abandoned(&entry.name) == Some(true) {
+            // Another upload may be faster.
+            let _ = directory.remove_file(&entry.name);
+        }
+    }
+}

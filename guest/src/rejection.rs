@@ -1,0 +1,230 @@
+//! Every reason to refuse a request, and the only place where a reason becomes a status code.
+
+use crate::directory;
+use crate::outcome::{Outcome, Status};
+use crate::router::Allow;
+
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// A `%` without two hexadecimal digits after it.
+    PercentEncoding,
+    /// Text that is not UTF-8 once decoded.
+    NotUtf8,
+    /// A control character in a segment of the path.
+    ControlCharacter,
+    /// An encoded slash in a segment of the path.
+    EncodedSlash,
+    /// A backslash in a segment of the path.
+    Backslash,
+    /// A `.` or `..` segment.
+    DotSegment,
+    /// An empty segment that is not the last.
+    EmptySegment,
+    /// A name that no file system takes.
+    NameTooLong,
+    /// Content sent to a path that ends in a slash.
+    ContentToDirectory,
+    /// A part of a representation, where only a whole one can be stored (RFC 9110 14.5).
+    PartialContent,
+    /// `*` with another method than OPTIONS (RFC 9112 3.2.4).
+    AsteriskForm,
+    /// The request's content ended before it was whole.
+    ContentCutShort,
+    /// The directory is mapped without write permission, or the operating system refuses.
+    Forbidden,
+    /// A hidden name, which is not written to.
+    Hidden,
+    /// No such route.
+    NoSuchTarget,
+    /// No directory is mapped in.
+    NoDirectory,
+    /// No such file.
+    NotFound,
+    /// A known target that does not answer this method.
+    MethodNotAllowed(Allow),
+    /// No acceptable content coding.
+    NotAcceptable,
+    /// The content did not come in time.
+    ContentTooSlow,
+    /// Content for a file whose name is a directory's.
+    IsDirectory,
+    /// A parent directory of the path is a file.
+    ParentIsFile,
+    /// Neither a file nor a directory.
+    NotAFile,
+    /// A directory that is not empty can't be deleted.
+    NotEmpty,
+    /// A precondition failed (RFC 9110 13.2.2).
+    PreconditionFailed,
+    /// More content than the host or the file system takes.
+    ContentTooLarge,
+    /// A content coding that is not stored.
+    ContentCoding,
+    /// No satisfiable range (RFC 9110 14.4); the length of the representation.
+    RangeNotSatisfiable(u64),
+    /// The file system failed.
+    Storage(String),
+    /// A method nobody knows.
+    NotImplemented,
+    /// No space left, or the quota is used up.
+    InsufficientStorage,
+}
+
+impl Rejection {
+    /// The status code, and a sentence that says what to do differently.
+    fn answer(&self) -> (Status, &str) {
+        use Rejection as R;
+        match self {
+            R::PercentEncoding => (
+                Status::BAD_REQUEST,
+                "Write each % in the target as %25, or follow it with two hexadecimal digits.",
+            ),
+            R::NotUtf8 => (
+                Status::BAD_REQUEST,
+                "The target must be UTF-8 once percent-decoded.",
+            ),
+            R::ControlCharacter => (
+                Status::BAD_REQUEST,
+                "A file name can't have control characters in it.",
+            ),
+            R::EncodedSlash => (
+                Status::BAD_REQUEST,
+                "A file name can't have a slash in it: write directories with a plain /.",
+            ),
+            R::Backslash => (
+                Status::BAD_REQUEST,
+                "A file name can't have a backslash in it: directories are separated by /.",
+            ),
+            R::DotSegment => (
+                Status::BAD_REQUEST,
+                "Resolve . and .. in the path before sending it.",
+            ),
+            R::EmptySegment => (
+                Status::BAD_REQUEST,
+                "The path has an empty segment: write a single / between names.",
+            ),
+            R::NameTooLong => (
+                Status::BAD_REQUEST,
+                "A file name can be 255 bytes long at most.",
+            ),
+            R::ContentToDirectory => (
+                Status::BAD_REQUEST,
+                "Content can't be stored as a directory: leave the final / out.",
+            ),
+            R::PartialContent => (
+                Status::BAD_REQUEST,
+                "A part can't be stored: send the whole content, without Content-Range.",
+            ),
+            R::AsteriskForm => (Status::BAD_REQUEST, "The target * is for OPTIONS only."),
+            R::ContentCutShort => (
+                Status::BAD_REQUEST,
+                "The content ended before it was whole, and nothing was stored.",
+            ),
+            R::Forbidden => (
+                Status::FORBIDDEN,
+                "The server may not do this to the directory.",
+            ),
+            R::Hidden => (
+                Status::FORBIDDEN,
+                "Names that begin with a dot can't be written.",
+            ),
+            R::NoSuchTarget => (
+                Status::NOT_FOUND,
+                "There is nothing here; / lists what there is.",
+            ),
+            R::NoDirectory => (
+                Status::NOT_FOUND,
+                "No directory is served: start the server with --directory DIR.",
+            ),
+            R::NotFound => (Status::NOT_FOUND, "There is no such file."),
+            R::MethodNotAllowed(_) => (
+                Status::METHOD_NOT_ALLOWED,
+                "This target does not answer this method; Allow lists those it does.",
+            ),
+            R::NotAcceptable => (
+                Status::NOT_ACCEPTABLE,
+                "This is available without content coding only: allow identity in Accept-Encoding.",
+            ),
+            R::ContentTooSlow => (
+                Status::REQUEST_TIMEOUT,
+                "The content did not come in time, and nothing was stored.",
+            ),
+            R::IsDirectory => (Status::CONFLICT, "There is a directory of this name."),
+            R::ParentIsFile => (
+                Status::CONFLICT,
+                "A file is in the place of one of the directories of this path.",
+            ),
+            R::NotAFile => (
+                Status::CONFLICT,
+                "There is something of this name that is no file.",
+            ),
+            R::NotEmpty => (
+                Status::CONFLICT,
+                "The directory is not empty: delete what is in it first.",
+            ),
+            R::PreconditionFailed => (
+                Status::PRECONDITION_FAILED,
+                "The file is not in the state that the request asks for.",
+            ),
+            R::ContentTooLarge => (
+                Status::CONTENT_TOO_LARGE,
+                "The content is larger than the server takes.",
+            ),
+            R::ContentCoding => (
+                Status::UNSUPPORTED_MEDIA_TYPE,
+                "Coded content is not stored: send it without Content-Encoding.",
+            ),
+            R::RangeNotSatisfiable(_) => (
+                Status::RANGE_NOT_SATISFIABLE,
+                "The range begins after the end of the file; Content-Range has its length.",
+            ),
+            R::Storage(_) => (
+                Status::INTERNAL_SERVER_ERROR,
+                "The file system failed; the log has the cause.",
+            ),
+            R::NotImplemented => (Status::NOT_IMPLEMENTED, "This method is not implemented."),
+            R::InsufficientStorage => (
+                Status::INSUFFICIENT_STORAGE,
+                "There is no space left to store this.",
+            ),
+        }
+    }
+
+    /// The answer to a request that is refused.
+    #[must_use]
+    pub fn into_outcome<F>(self) -> Outcome<F> {
+        let (status, sentence) = self.answer();
+        let outcome = Outcome::text(status, format!("{sentence}\n").into_bytes());
+        match self {
+            Rejection::MethodNotAllowed(Allow(methods)) => outcome.field("allow", methods),
+            Rejection::RangeNotSatisfiable(length) => {
+                outcome.field("content-range", format!("bytes */{length}"))
+            }
+            Rejection::NotAcceptable => outcome.field("vary", "accept-encoding"),
+            _ => outcome,
+        }
+    }
+}
+
+/// What a failure means to a client unless the place where it happens says otherwise.
+impl From<directory::Error> for Rejection {
+    fn from(error: directory::Error) -> Self {
+        use directory::Error;
+        match error {
+            // A link that leads out of the directory is not permitted: to a client it is not there.
+            Error::NotFound
+            | Error::NotDirectory
+            | Error::NameTooLong
+            | Error::Loop
+            | Error::NotPermitted => Self::NotFound,
+            Error::Access => Self::Forbidden,
+            Error::IsDirectory => Self::IsDirectory,
+            Error::Exists => Self::PreconditionFailed,
+            Error::NotEmpty => Self::NotEmpty,
+            Error::TooLarge => Self::ContentTooLarge,
+            Error::NoSpace => Self::InsufficientStorage,
+            Error::Other(cause) => Self::Storage(cause),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What is known of a representation before its content is: built once, from metadata.
+
+use crate::directory::{Error, File, Metadata};
+use crate::field::entity_tag::EntityTag;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The selected representation of a file (RFC 9110 3.2): its validators, length and media type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Representation {
+    /// The length of the content in bytes.
+    pub length: u64,
+    /// When the content last changed, to the second, and never in the future (RFC 9110 8.8.2.1).
+    pub last_modified: Option<SystemTime>,
+    /// A strong validator: it changes whenever the content can have.
+    pub entity_tag: EntityTag,
+}
+
+impl Representation {
+    /// Describes an open file, at the time `now`.
+    ///
+    /// The entity tag is made of the modification time in nanoseconds, which a rewrite in place
+    /// changes, the length, and the identity of the file, which publishing another changes.
+    ///
+    /// # Errors
+    ///
+    /// As the file system says.
+    pub fn of(file: &impl File, now: SystemTime) -> Result<Self, Error> {
+        Ok(Self::new(file.metadata()?, file.identity()?, now))
+    }
+
+    fn new(
+        Metadata {
+            length, modified, ..
+        }: Metadata,
+        identity: u64,
+        now: SystemTime,
+    ) -> Self {
+        let age = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let nanoseconds = age.map_or(0, |age| age.as_nanos());
+        Self {
+            length,
+            last_modified: modified.map(|time| whole_seconds(time.min(now))),
+            entity_tag: EntityTag::strong(format!("{nanoseconds:x}-{length:x}-{identity:x}")),
+        }
+    }
+}
+
+fn whole_seconds(time: SystemTime) -> SystemTime {
+    time.duration_since(UNIX_EPOCH).map_or(UNIX_EPOCH, |age| {
+        UNIX_EPOCH + Duration::from_secs(age.as_secs())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directory::Kind;
+
+    fn representation(nanoseconds: u64, length: u64, identity: u64) -> Representation {
+        let modified = Some(UNIX_EPOCH + Duration::from_nanos(nanoseconds));
+        let now = UNIX_EPOCH + Duration::from_secs(100);
+        Representation::new(
+            Metadata {
+                kind: Kind::File,
+                length,
+                modified,
+            },
+            identity,
+            now,
+        )
+    }
+
+    #[test]
+    fn the_entity_tag_changes_with_each_of_its_parts() {
+        let tag = |nanoseconds, length, identity| {
+            representation(nanoseconds, length, identity).entity_tag
+        };
+        assert_eq!(tag(1, 2, 3), tag(1, 2, 3));
+        // A rewrite of the same length, within the same second.
+        assert_ne!(tag(1, 2, 3), tag(2, 2, 3));
+        assert_ne!(tag(1, 2, 3), tag(1, 3, 3));
+        assert_ne!(tag(1, 2, 3), tag(1, 2, 4));
+    }
+
+    #[test]
+    fn last_modified_is_in_whole_seconds_and_never_in_the_future() {
+        let last_modified = |nanoseconds| representation(nanoseconds, 0, 0).last_modified;
+        assert_eq!(
+            last_modified(1_999_999_999),
+            Some(UNIX_EPOCH + Duration::from_secs(1))
+        );
+        assert_eq!(
+            last_modified(200_000_000_000),
+            Some(UNIX_EPOCH + Duration::from_secs(100))
+        );
+    }
+}

@@ -1,0 +1,235 @@
+//! One client connection: a request, its answer, the next request.
+
+mod exchange;
+pub(crate) mod input;
+mod output;
+pub(crate) mod pace;
+mod response;
+
+use crate::http1::head::Head;
+use crate::http1::refusal::Refusal;
+use crate::http1::response::write_refusal;
+use crate::permits::Lease;
+use crate::timer::Timer;
+use crate::worker::Worker;
+use bytes::Bytes;
+use input::{Input, SharedInput, Unanswered};
+use output::Output;
+use pace::Pace;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+/// How long a client gets to read a refusal before the connection is closed under what it still
+/// sends: closed at once, it would see an error instead (RFC 9112 9.6).
+const LINGER: Duration = Duration::from_secs(3);
+
+/// How much of what it still sends is read meanwhile.
+const LINGER_BYTES: usize = 16 * 1024 * 1024;
+
+/// How long a component may clean up after a client that went away.
+const CLEANUP: Duration = Duration::from_secs(5);
+
+/// A client connection.
+pub(crate) struct Connection {
+    worker: Arc<Worker>,
+    local: SocketAddr,
+    input: SharedInput,
+    output: Output,
+    timer: Timer,
+    /// The instance of this connection, between requests, if it has one of its own.
+    kept: Option<Lease>,
+    /// The server stops: no further request.
+    draining: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The time to finish is over.
+    ending: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+/// What comes after a request.
+enum Next {
+    /// The next one.
+    Persist,
+    /// Nothing.
+    Close,
+    /// Nothing, and the client is to see that something is missing.
+    BreakOff,
+}
+
+/// What comes of waiting for a request.
+enum Turn {
+    Head(Box<Head>),
+    Refuse(Refusal, bool),
+    End,
+}
+
+/// Why a response is not sent.
+#[derive(Debug)]
+enum Stop {
+    /// There is nobody to send it to.
+    Gone,
+    /// It is taken too slowly.
+    TooSlow,
+}
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve(stream: TcpStream, worker: Arc<Worker>) {
+    // A small response leaves at once. Should this fail, the connection is gone, and will say so.
+    let _ = stream.set_nodelay(true);
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let (reader, writer) = stream.into_split();
+    let opened = Instant::now();
+    let connection = Connection {
+        local,
+        input: SharedInput::new(Input::new(reader)),
+        output: Output::new(writer),
+        timer: Timer::new(opened + worker.shared.config.timeouts.header),
+        kept: None,
+        draining: Box::pin(worker.draining.clone().cancelled_owned()),
+        ending: Box::pin(worker.ending.clone().cancelled_owned()),
+        worker,
+    };
+    connection.run(opened).await;
+}
+
+impl Connection {
+    async fn run(mut self, opened: Instant) {
+        // A client that connects and says nothing gets no longer than one that begins to speak.
+        let mut patience = (opened, self.worker.shared.config.timeouts.header);
+        loop {
+            let next = match self.next_head(patience.0 + patience.1).await {
+                Turn::Head(head) => self.exchange(*head).await,
+                Turn::Refuse(refusal, is_head) => self.refuse(refusal, is_head).await,
+                Turn::End => return,
+            };
+            match next {
+                Next::Persist => {
+                    patience = (Instant::now(), self.worker.shared.config.timeouts.idle)
+                }
+                Next::Close => return self.close().await,
+                Next::BreakOff => return self.output.break_off(),
+            }
+        }
+    }
+
+    /// Waits for the head of the next request; for its first byte until `deadline`.
+    async fn next_head(&mut self, deadline: Instant) -> Turn {
+        let shared = Arc::clone(&self.worker.shared);
+        let limits = shared.config.head_limits();
+        let mut begun = None;
+        let mut wanted = std::pin::pin!(shared.permits.wanted());
+        poll_fn(|context| {
+            let mut input = self.input.lock();
+            match input.poll_head(context, limits) {
+                Poll::Ready(Ok(Some(head))) => return Poll::Ready(Turn::Head(Box::new(head))),
+                Poll::Ready(Err(Unanswered::Refuse { refusal, is_head })) => {
+                    return Poll::Ready(Turn::Refuse(refusal, is_head));
+                }
+                Poll::Ready(Ok(None) | Err(Unanswered::Gone)) => return Poll::Ready(Turn::End),
+                Poll::Pending => {}
+            }
+            if input.is_idle() {
+                if self.kept.is_some() && wanted.as_mut().poll(context).is_ready() {
+                    self.kept = None;
+                }
+                let ends = self.draining.as_mut().poll(context).is_ready();
+                let ends = ends || self.timer.poll_until(context, deadline).is_ready();
+                return if ends {
+                    Poll::Ready(Turn::End)
+                } else {
+                    Poll::Pending
+                };
+            }
+            let begun = *begun.get_or_insert_with(Instant::now);
+            let too_slow = self
+                .timer
+                .poll_until(context, begun + shared.config.timeouts.header);
+            too_slow.map(|()| Turn::Refuse(Refusal::HeadTooSlow, false))
+        })
+        .await
+    }
+
+    /// Refuses a request, and ends the connection: nobody knows where the next request would begin.
+    async fn refuse(&mut self, refusal: Refusal, is_head: bool) -> Next {
+        let mut output = Vec::with_capacity(512);
+        write_refusal(&mut output, refusal, is_head);
+        let mut pieces = VecDeque::from([Bytes::from(output)]);
+        match self.send(&mut pieces, &mut Progress::default()).await {
+            Ok(()) => Next::Close,
+            Err(_) => Next::BreakOff,
+        }
+    }
+
+    /// Sends all of `pieces`.
+    async fn send(
+        &mut self,
+        pieces: &mut VecDeque<Bytes>,
+        progress: &mut Progress,
+    ) -> Result<(), Stop> {
+        while !pieces.is_empty() {
+            let output = &mut self.output;
+            let write = |context: &mut Context<'_>| output.poll_write(context, pieces);
+            let pace = self.worker.shared.config.write_pace();
+            progress.moved += progress.wait(&mut self.timer, pace, write).await? as u64;
+        }
+        Ok(())
+    }
+
+    /// Ends the connection, so that the client can read what it was sent.
+    async fn close(&mut self) {
+        if self.output.finish().await.is_err() {
+            return;
+        }
+        let deadline = Instant::now() + LINGER;
+        let mut most = LINGER_BYTES;
+        poll_fn(
+            |context| match self.input.lock().poll_end(context, &mut most) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => self.timer.poll_until(context, deadline),
+            },
+        )
+        .await;
+    }
+}
+
+/// How far a response has come.
+#[derive(Default)]
+struct Progress {
+    /// The bytes sent.
+    moved: u64,
+    /// How long the client was waited for.
+    waited: Duration,
+}
+
+impl Progress {
+    /// Waits for `write` to move bytes, as long as the client may take.
+    async fn wait(
+        &mut self,
+        timer: &mut Timer,
+        pace: Pace,
+        mut write: impl FnMut(&mut Context<'_>) -> Poll<std::io::Result<usize>>,
+    ) -> Result<usize, Stop> {
+        let mut since = None;
+        let result = poll_fn(|context| {
+            if let Poll::Ready(result) = write(context) {
+                return Poll::Ready(result.map_err(|_| Stop::Gone));
+            }
+            let since = *since.get_or_insert_with(Instant::now);
+            let deadline = since + pace.patience(self.moved, self.waited);
+            timer
+                .poll_until(context, deadline)
+                .map(|()| Err(Stop::TooSlow))
+        })
+        .await;
+        self.waited += since.map_or(Duration::ZERO, |since| since.elapsed());
+        result
+    }
+}

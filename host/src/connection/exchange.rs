@@ -1,0 +1,273 @@
+//! One request of a connection: admitted, handed to the component, and cleaned up after.
+
+use super::{CLEANUP, Connection, Next};
+use crate::config::Isolation;
+use crate::http1::framing::{Framing, takes_trailers};
+use crate::http1::head::Head;
+use crate::http1::refusal::Refusal;
+use crate::instance::sentence;
+use crate::permits::{Full, Lease};
+use crate::request::{Call, Event, Failure};
+use crate::wasi::outgoing::Answer;
+use http::Method;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What the rest of an exchange needs to know of its request.
+pub(super) struct Asked {
+    pub(super) method: Method,
+    pub(super) is_http10: bool,
+    pub(super) persists: bool,
+    pub(super) takes_trailers: bool,
+}
+
+/// Why there is nothing to send.
+pub(super) enum Halt {
+    /// There is nobody to answer.
+    Gone,
+    /// The client is to blame, or there is no time or room for it.
+    Refuse(Refusal),
+    /// The component failed.
+    Failed(Failure),
+}
+
+/// How long the component has been waited for: time that it waited for its client is not counted.
+#[derive(Default)]
+pub(super) struct Patience(Option<(Instant, Duration)>);
+
+impl Connection {
+    /// Answers a request.
+    pub(super) async fn exchange(&mut self, head: Head) -> Next {
+        let config = &self.worker.shared.config;
+        let asked = Asked {
+            method: head.method.clone(),
+            is_http10: head.is_http10,
+            persists: head.persists,
+            takes_trailers: takes_trailers(&head.fields),
+        };
+        let limit = config.limits.content_size;
+        if matches!(head.framing, Framing::Length(length) if length > limit) {
+            return self
+                .refuse(Refusal::ContentTooLarge, asked.method == Method::HEAD)
+                .await;
+        }
+        self.input
+            .lock()
+            .begin_content(&head, limit, config.head_limits());
+
+        let mut lease = match self.admit().await {
+            Ok(lease) => lease,
+            Err(Halt::Refuse(refusal)) => {
+                return self.refuse(refusal, asked.method == Method::HEAD).await;
+            }
+            Err(_) => return Next::BreakOff,
+        };
+        let worker = Arc::clone(&self.worker);
+        let id = worker.shared.next_request();
+        let mut call = Call::begin(
+            &worker.shared.program,
+            lease.instance.take(),
+            id,
+            head,
+            self.local,
+            &self.input,
+        );
+        let next = match self.wait_for_answer(&mut call).await {
+            Ok(answer) => self.respond(&mut call, answer, &asked).await,
+            Err(halt) => Err(halt),
+        };
+        let next = match next {
+            Ok(next) => {
+                let patience = self.worker.shared.config.timeouts.response;
+                self.settle(&mut call, patience).await;
+                next
+            }
+            Err(halt) => {
+                self.give_up(&mut call, halt, asked.method == Method::HEAD)
+                    .await
+            }
+        };
+        match call.end() {
+            Ok(instance) => {
+                lease.instance = instance;
+                self.keep(lease);
+            }
+            Err(failure) => {
+                tracing::error!(request = id, "the component failed: {}", sentence(&failure))
+            }
+        }
+        match next {
+            Next::Persist if !self.drain_content().await => Next::Close,
+            next => next,
+        }
+    }
+
+    /// Ends an exchange that has no answer yet.
+    async fn give_up(&mut self, call: &mut Call, halt: Halt, is_head: bool) -> Next {
+        let id = call.exchange.id;
+        match halt {
+            Halt::Failed(failure) => {
+                tracing::error!(request = id, "{failure}");
+                self.refuse(Refusal::ComponentFailed, is_head).await
+            }
+            Halt::Refuse(Refusal::ComponentTooSlow) => {
+                tracing::error!(request = id, "the component did not answer in time");
+                self.refuse(Refusal::ComponentTooSlow, is_head).await
+            }
+            Halt::Refuse(refusal) => {
+                self.clean_up(call).await;
+                self.refuse(refusal, is_head).await
+            }
+            Halt::Gone => {
+                self.clean_up(call).await;
+                Next::BreakOff
+            }
+        }
+    }
+
+    /// Waits for a permit, and the instance that comes with it.
+    async fn admit(&mut self) -> Result<Lease, Halt> {
+        if let Some(lease) = self.kept.take() {
+            return Ok(lease);
+        }
+        let shared = Arc::clone(&self.worker.shared);
+        if let Some(lease) = self
+            .worker
+            .take_idle()
+            .or_else(|| shared.permits.try_acquire())
+        {
+            return Ok(lease);
+        }
+        let deadline = Instant::now() + shared.config.timeouts.response;
+        let mut acquire = std::pin::pin!(Arc::clone(&shared.permits).acquire());
+        poll_fn(|context| {
+            if let Poll::Ready(lease) = acquire.as_mut().poll(context) {
+                return Poll::Ready(lease.map_err(|Full| Halt::Refuse(Refusal::Overloaded)));
+            }
+            if self.input.lock().poll_gone(context).is_ready() {
+                return Poll::Ready(Err(Halt::Gone));
+            }
+            self.timer
+                .poll_until(context, deadline)
+                .map(|()| Err(Halt::Refuse(Refusal::Overloaded)))
+        })
+        .await
+    }
+
+    /// Keeps an instance for what it may serve again, unless something speaks against it.
+    fn keep(&mut self, lease: Lease) {
+        let config = &self.worker.shared.config;
+        let Some(instance) = lease
+            .instance
+            .as_ref()
+            .filter(|it| it.is_reusable(config.limits.kept_memory))
+        else {
+            return;
+        };
+        match config.isolation {
+            Isolation::Request => {}
+            Isolation::Connection => self.kept = Some(lease),
+            Isolation::Shared(most) if instance.served >= most => {}
+            Isolation::Shared(_) => self.worker.put_idle(lease),
+        }
+    }
+
+    async fn wait_for_answer(&mut self, call: &mut Call) -> Result<Answer, Halt> {
+        let mut patience = Patience::default();
+        poll_fn(|context| {
+            if let Poll::Ready(answer) = call.poll_answer(context) {
+                // What the client did wrong counts, not what the component made of it.
+                return Poll::Ready(match self.input.lock().failure() {
+                    Some(refusal) => Err(Halt::Refuse(refusal)),
+                    None => answer.map_err(Halt::Failed),
+                });
+            }
+            self.poll_watch(context, &mut patience).map(Err)
+        })
+        .await
+    }
+
+    /// Waits for more content of the response.
+    pub(super) async fn wait_for_event(&mut self, call: &mut Call) -> Result<Event, Halt> {
+        let mut patience = Patience::default();
+        poll_fn(|context| match call.poll_next(context) {
+            Poll::Ready(event) => Poll::Ready(Ok(event)),
+            Poll::Pending => self.poll_watch(context, &mut patience).map(Err),
+        })
+        .await
+    }
+
+    /// What a connection does while the component runs: tells the client to go on, sees whether it
+    /// is still there, and loses patience with it, or with the component.
+    fn poll_watch(&mut self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<Halt> {
+        let config = &self.worker.shared.config;
+        let mut input = self.input.lock();
+        if input.take_continue() {
+            self.output.tell_to_continue();
+        }
+        let is_broken = matches!(self.output.poll_interim(context), Poll::Ready(Err(_)));
+        if is_broken || input.poll_gone(context).is_ready() {
+            return Poll::Ready(Halt::Gone);
+        }
+        if self.ending.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Halt::Gone);
+        }
+        let (waiting, waited) = input.waiting();
+        let (started, waited_before) = *patience.0.get_or_insert_with(|| (Instant::now(), waited));
+        let deadline = match waiting {
+            Some(since) => since + config.content_pace().patience(input.received(), waited),
+            None => started + config.timeouts.response + (waited - waited_before),
+        };
+        ready!(self.timer.poll_until(context, deadline));
+        if waiting.is_none() {
+            return Poll::Ready(Halt::Refuse(Refusal::ComponentTooSlow));
+        }
+        // The component learns of it when it is polled again.
+        input.fail(Refusal::ContentTooSlow);
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Lets the component know that its client is gone. One that receives content may clean up
+    /// after it; any other has nothing left to do.
+    pub(super) async fn clean_up(&mut self, call: &mut Call) {
+        let received = {
+            let mut input = self.input.lock();
+            input.fail(Refusal::ContentCutShort);
+            input.received()
+        };
+        if received > 0 {
+            self.settle(call, CLEANUP).await;
+        }
+    }
+
+    /// Lets the component come to its end, for a while.
+    async fn settle(&mut self, call: &mut Call, patience: Duration) {
+        if call.has_returned() {
+            return;
+        }
+        let deadline = Instant::now() + patience;
+        poll_fn(|context| match call.poll_return(context) {
+            Poll::Ready(()) => Poll::Ready(()),
+            Poll::Pending => self.timer.poll_until(context, deadline),
+        })
+        .await;
+    }
+
+    /// Reads what is left of the request's content, if it is little. Returns whether the next
+    /// request can be read.
+    async fn drain_content(&mut self) -> bool {
+        if !self.input.lock().is_nearly_complete() {
+            return false;
+        }
+        let deadline = Instant::now() + CLEANUP;
+        poll_fn(|context| match self.input.lock().poll_trailers(context) {
+            Poll::Ready(end) => Poll::Ready(end.is_ok()),
+            Poll::Pending => self.timer.poll_until(context, deadline).map(|()| false),
+        })
+        .await
+    }
+}

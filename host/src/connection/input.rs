@@ -1,0 +1,399 @@
+//! [`Input`]: what a client sends, and the content of its request as the component reads it.
+
+use crate::http1::chunked::{Decoded, Decoder};
+use crate::http1::framing::Framing;
+use crate::http1::head::{Head, HeadLimits, find_end};
+use crate::http1::refusal::Refusal;
+use bytes::{Buf, Bytes, BytesMut};
+use http::HeaderMap;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::net::tcp::OwnedReadHalf;
+use tokio::time::Instant;
+use tokio_util::io::poll_read_buf;
+
+/// The room for a head, and for what is read of it at once.
+const HEAD_ROOM: usize = 4 * 1024;
+
+/// The room for content.
+const CONTENT_ROOM: usize = 64 * 1024;
+
+/// How much of the next requests may be read while one is answered.
+const AHEAD: usize = 64 * 1024;
+
+/// Empty lines before a request that are ignored (RFC 9112 2.2): old clients send one after content.
+const MOST_EMPTY_LINES: u32 = 8;
+
+/// The input of a connection. The component reads content through it while the connection waits.
+#[derive(Clone)]
+pub(crate) struct SharedInput(Arc<Mutex<Input>>);
+
+impl SharedInput {
+    pub(crate) fn new(input: Input) -> Self {
+        Self(Arc::new(Mutex::new(input)))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Input> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a client sends.
+pub(crate) struct Input {
+    reader: OwnedReadHalf,
+    /// What was received and not used yet.
+    buffer: BytesMut,
+    /// How much of the buffer was searched for the end of a head.
+    scanned: usize,
+    empty_lines: u32,
+    /// The client has sent all it will.
+    ended: bool,
+    content: Content,
+}
+
+/// The content of the current request.
+struct Content {
+    coding: Coding,
+    /// Content that was decoded and not handed on yet.
+    piece: Bytes,
+    /// How much was decoded.
+    received: u64,
+    limit: u64,
+    interim: Interim,
+    failure: Option<Refusal>,
+    /// Since when the component waits for content.
+    waiting: Option<Instant>,
+    /// How long it has waited before.
+    waited: Duration,
+}
+
+enum Coding {
+    /// So many bytes are to come.
+    Length(u64),
+    Chunked(Decoder),
+    /// It has come, with these trailers.
+    Done(HeaderMap),
+}
+
+/// Whether the client waits for `100 Continue` (RFC 9110 10.1.1).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Interim {
+    /// It does not.
+    Unexpected,
+    /// It does, and nobody has asked for the content.
+    Expected,
+    /// It does, and the component asks for the content.
+    Wanted,
+}
+
+impl Content {
+    fn new(coding: Coding, limit: u64, is_expected: bool) -> Self {
+        Self {
+            interim: if is_expected {
+                Interim::Expected
+            } else {
+                Interim::Unexpected
+            },
+            coding,
+            piece: Bytes::new(),
+            received: 0,
+            limit,
+            failure: None,
+            waiting: None,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// Takes a piece from `buffer`. Returns whether there is one, or the end.
+    fn decode(&mut self, buffer: &mut BytesMut) -> Result<bool, Refusal> {
+        match &mut self.coding {
+            Coding::Done(_) => return Ok(true),
+            Coding::Length(remaining) => {
+                let length = buffer
+                    .len()
+                    .min(usize::try_from(*remaining).unwrap_or(usize::MAX));
+                self.piece = buffer.split_to(length).freeze();
+                *remaining -= length as u64;
+                if *remaining == 0 {
+                    self.coding = Coding::Done(HeaderMap::new());
+                }
+            }
+            Coding::Chunked(decoder) => loop {
+                match decoder.decode(buffer)? {
+                    Decoded::Begin(size) if self.received.saturating_add(size) > self.limit => {
+                        return Err(Refusal::ContentTooLarge);
+                    }
+                    Decoded::Begin(_) => {}
+                    Decoded::Data(data) => {
+                        self.piece = data;
+                        break;
+                    }
+                    Decoded::End(trailers) => {
+                        self.coding = Coding::Done(trailers);
+                        return Ok(true);
+                    }
+                    Decoded::Incomplete => break,
+                }
+            },
+        }
+        self.received += self.piece.len() as u64;
+        Ok(!self.piece.is_empty())
+    }
+}
+
+/// A client that is gone: there is nobody to answer.
+#[derive(Debug)]
+pub(crate) struct Gone;
+
+/// Why there is no request to answer.
+#[derive(Debug)]
+pub(crate) enum Unanswered {
+    /// The client is gone.
+    Gone,
+    /// What it sent is refused.
+    Refuse { refusal: Refusal, is_head: bool },
+}
+
+impl Input {
+    pub(crate) fn new(reader: OwnedReadHalf) -> Self {
+        let content = Content::new(Coding::Done(HeaderMap::new()), 0, false);
+        Self {
+            reader,
+            buffer: BytesMut::new(),
+            scanned: 0,
+            empty_lines: 0,
+            ended: false,
+            content,
+        }
+    }
+
+    /// Receives into the buffer. Nothing received is the end.
+    fn poll_receive(&mut self, context: &mut Context<'_>, room: usize) -> Poll<io::Result<usize>> {
+        if self.ended {
+            return Poll::Ready(Ok(0));
+        }
+        // An idle connection has no buffer: make it when there is something to receive.
+        ready!(self.reader.as_ref().poll_read_ready(context))?;
+        self.buffer.reserve(room);
+        let received = ready!(poll_read_buf(
+            Pin::new(&mut self.reader),
+            context,
+            &mut self.buffer
+        ))?;
+        self.ended = received == 0;
+        Poll::Ready(Ok(received))
+    }
+
+    /// Whether nothing of the next request has come yet.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.buffer.is_empty() && self.empty_lines == 0
+    }
+
+    /// Waits for the head of the next request. Nothing is the end of the connection.
+    pub(crate) fn poll_head(
+        &mut self,
+        context: &mut Context<'_>,
+        limits: HeadLimits,
+    ) -> Poll<Result<Option<Head>, Unanswered>> {
+        loop {
+            // Whatever is wrong with it, HEAD gets no content.
+            let is_head = self.buffer.starts_with(b"HEAD ");
+            match self.take_head(limits) {
+                Ok(None) => {}
+                head => {
+                    return Poll::Ready(
+                        head.map_err(|refusal| Unanswered::Refuse { refusal, is_head }),
+                    );
+                }
+            }
+            if self.buffer.is_empty() {
+                self.buffer = BytesMut::new();
+            }
+            match ready!(self.poll_receive(context, HEAD_ROOM)) {
+                Ok(0) if self.is_idle() => return Poll::Ready(Ok(None)),
+                Ok(0) => {
+                    return Poll::Ready(Err(Unanswered::Refuse {
+                        refusal: Refusal::RequestLine,
+                        is_head,
+                    }));
+                }
+                Ok(_) => {}
+                Err(_) => return Poll::Ready(Err(Unanswered::Gone)),
+            }
+        }
+    }
+
+    /// Takes a head from the buffer, if it is all there.
+    fn take_head(&mut self, limits: HeadLimits) -> Result<Option<Head>, Refusal> {
+        while self.scanned == 0 && self.buffer.starts_with(b"\r\n") {
+            self.buffer.advance(2);
+            self.empty_lines += 1;
+            if self.empty_lines > MOST_EMPTY_LINES {
+                return Err(Refusal::RequestLine);
+            }
+        }
+        if self.buffer.is_empty() || self.buffer[..] == b"\r"[..] {
+            return Ok(None);
+        }
+        match find_end(&self.buffer, self.scanned, limits)? {
+            Some(length) => {
+                let head = self.buffer.split_to(length).freeze();
+                (self.scanned, self.empty_lines) = (0, 0);
+                Head::parse(&head, limits).map(Some)
+            }
+            None => {
+                self.scanned = self.buffer.len();
+                Ok(None)
+            }
+        }
+    }
+
+    /// Begins with the content of a request, of at most `limit` bytes.
+    pub(crate) fn begin_content(&mut self, head: &Head, limit: u64, limits: HeadLimits) {
+        let coding = match head.framing {
+            Framing::Length(0) => Coding::Done(HeaderMap::new()),
+            Framing::Length(length) => Coding::Length(length),
+            Framing::Chunked => Coding::Chunked(Decoder::new(limits.head, limits.fields)),
+        };
+        let is_expected = head.expects_continue && head.framing != Framing::Length(0);
+        self.content = Content::new(coding, limit, is_expected);
+    }
+
+    /// How much of the content has come.
+    pub(crate) fn received(&self) -> u64 {
+        self.content.received
+    }
+
+    /// Why the content failed, if it did: always the client's fault.
+    pub(crate) fn failure(&self) -> Option<Refusal> {
+        self.content.failure
+    }
+
+    /// Makes the content fail, unless all of it has come.
+    pub(crate) fn fail(&mut self, refusal: Refusal) {
+        if !self.is_complete() {
+            self.content.failure.get_or_insert(refusal);
+        }
+    }
+
+    /// Whether all of the content has come.
+    pub(crate) fn is_complete(&self) -> bool {
+        matches!(self.content.coding, Coding::Done(_))
+    }
+
+    /// Whether so little is left of the content that it is better to read it than to close the
+    /// connection; never if the client waits to be told to send it.
+    pub(crate) fn is_nearly_complete(&self) -> bool {
+        let is_small = match self.content.coding {
+            Coding::Done(_) => true,
+            Coding::Length(remaining) => remaining <= AHEAD as u64,
+            Coding::Chunked(_) => !self.buffer.is_empty(),
+        };
+        is_small && self.content.failure.is_none() && self.content.interim != Interim::Expected
+    }
+
+    /// Whether the client is to be told to go on: said once.
+    pub(crate) fn take_continue(&mut self) -> bool {
+        let is_wanted = self.content.interim == Interim::Wanted;
+        if is_wanted {
+            self.content.interim = Interim::Unexpected;
+        }
+        is_wanted
+    }
+
+    /// Since when the component waits for the client, and how long it has waited before.
+    pub(crate) fn waiting(&self) -> (Option<Instant>, Duration) {
+        (self.content.waiting, self.content.waited)
+    }
+
+    /// Waits for content: a piece of at most `size` bytes, or the end.
+    pub(crate) fn poll_content(
+        &mut self,
+        context: &mut Context<'_>,
+        size: usize,
+    ) -> Poll<Result<Option<Bytes>, Refusal>> {
+        ready!(self.poll_readable(context));
+        let content = &mut self.content;
+        Poll::Ready(match content.failure {
+            _ if !content.piece.is_empty() => {
+                Ok(Some(content.piece.split_to(size.min(content.piece.len()))))
+            }
+            Some(refusal) => Err(refusal),
+            None => Ok(None),
+        })
+    }
+
+    /// Waits until there is content, or will be no more.
+    pub(crate) fn poll_readable(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.content.piece.is_empty() && self.content.failure.is_none() {
+            match self.content.decode(&mut self.buffer) {
+                Ok(true) => {
+                    // A client that waits for nothing need not be told to go on.
+                    self.content.interim = Interim::Unexpected;
+                    break;
+                }
+                Ok(false) => {}
+                Err(refusal) => {
+                    self.fail(refusal);
+                    break;
+                }
+            }
+            if self.content.interim == Interim::Expected {
+                self.content.interim = Interim::Wanted;
+            }
+            match self.poll_receive(context, CONTENT_ROOM) {
+                Poll::Ready(Ok(0) | Err(_)) => self.fail(Refusal::ContentCutShort),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending => {
+                    self.content.waiting.get_or_insert_with(Instant::now);
+                    return Poll::Pending;
+                }
+            }
+        }
+        if let Some(since) = self.content.waiting.take() {
+            self.content.waited += since.elapsed();
+        }
+        Poll::Ready(())
+    }
+
+    /// Waits for the end of the content, and throws away what comes before: its trailers.
+    pub(crate) fn poll_trailers(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<HeaderMap, Refusal>> {
+        loop {
+            if let Some(_data) = ready!(self.poll_content(context, usize::MAX))? {
+                continue;
+            }
+            return Poll::Ready(Ok(match &mut self.content.coding {
+                Coding::Done(trailers) => std::mem::take(trailers),
+                _ => HeaderMap::new(),
+            }));
+        }
+    }
+
+    /// Watches for a client that goes away while it is answered. What it sends ahead is kept; that
+    /// it will send nothing more does not mean that it is gone.
+    pub(crate) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<Gone> {
+        while self.is_complete() && !self.ended && self.buffer.len() < AHEAD {
+            if ready!(self.poll_receive(context, HEAD_ROOM)).is_err() {
+                return Poll::Ready(Gone);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Receives until the client has nothing more to say, and throws it away.
+    pub(crate) fn poll_end(&mut self, context: &mut Context<'_>, most: &mut usize) -> Poll<()> {
+        loop {
+            self.buffer.clear();
+            match ready!(self.poll_receive(context, CONTENT_ROOM)) {
+                Ok(received) if received > 0 && received < *most => *most -= received,
+                _ => return Poll::Ready(()),
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! [`Pace`]: how long a client may take.
+
+use std::time::Duration;
+
+/// A client is given up when it does nothing for a while, or when it is slower than a rate all in
+/// all: then a byte now and again does not keep it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// How long it may do nothing; and what it may lag behind the rate.
+    pub(crate) timeout: Duration,
+    /// In bytes a second; 0 is none.
+    pub(crate) rate: u64,
+}
+
+impl Pace {
+    /// How much longer a client is waited for that has moved so many bytes and was waited for so long before.
+    pub(crate) fn patience(self, moved: u64, waited: Duration) -> Duration {
+        let Some(milliseconds) = moved.saturating_mul(1000).checked_div(self.rate) else {
+            return self.timeout;
+        };
+        let earned = self
+            .timeout
+            .saturating_add(Duration::from_millis(milliseconds));
+        earned.saturating_sub(waited).min(self.timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_earned_by_moving_bytes() {
+        let pace = Pace {
+            timeout: Duration::from_secs(10),
+            rate: 100,
+        };
+        for (moved, waited, expected) in [
+            (0, 0, 10),
+            (0, 4, 6),
+            (0, 10, 0),
+            (0, 11, 0),
+            // 500 bytes are worth 5 seconds.
+            (500, 11, 4),
+            // Who was fast may not stop for longer than anybody else.
+            (1_000_000, 100, 10),
+            (u64::MAX, 100, 10),
+        ] {
+            let patience = pace.patience(moved, Duration::from_secs(waited));
+            assert_eq!(patience, Duration::from_secs(expected), "{moved} {waited}");
+        }
+        let no_rate = Pace { rate: 0, ..pace };
+        assert_eq!(
+            no_rate.patience(0, Duration::from_secs(100)),
+            Duration::from_secs(10)
+        );
+    }
+}

@@ -1,0 +1,276 @@
+//! The engine, the component and the linker, made once; instances of it, made on demand.
+
+use crate::config::{Component as Source, Config, FileIo, Mapping};
+use crate::deadline::{Ticker, Ticks};
+use crate::error::Error;
+use crate::limits::InstanceLimits;
+use crate::request::Exchange;
+use crate::state::{State, Template};
+use crate::wasi;
+use crate::wasi::bindings::{Proxy, ProxyPre};
+use crate::wasi::incoming::IncomingRequest;
+use std::path::Path;
+use std::sync::Arc;
+use wasmtime::component::{Component, Linker, Resource};
+use wasmtime::{
+    Cache, CacheConfig, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
+    UpdateDeadline, bail,
+};
+use wasmtime_wasi::filesystem::WasiFilesystemCtx;
+use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
+
+/// The component that is bundled.
+pub static COMPONENT: &[u8] = include_bytes!(env!("COMPONENT"));
+
+/// The name of the preopen that the directory is mapped as.
+const PREOPEN: &str = "/files";
+
+/// What most components need of the pool for each instance: those that `wit-component` makes.
+const USUAL_MEMORIES: u32 = 1;
+const USUAL_TABLES: u32 = 2;
+
+/// What a request of the bundled component touches of its memory: resetting so much by hand is
+/// faster than giving it back to the operating system and having it again page by page. Measured;
+/// see ARCHITECTURE.md.
+const KEPT_RESIDENT: usize = 256 * 1024;
+
+/// A component, compiled and linked: ready to be instantiated.
+pub(crate) struct Program {
+    pre: ProxyPre<State>,
+    template: Arc<Template>,
+    ticker: Ticker,
+}
+
+impl Program {
+    /// Compiles and links the component, and opens the directory.
+    ///
+    /// # Errors
+    ///
+    /// A component that can't serve here, or a directory that can't be served, is refused.
+    pub(crate) fn load(config: &Config) -> Result<Arc<Self>, Error> {
+        let (name, bytes) = read(&config.component)?;
+        let limits = config.instance_limits();
+        let template = Template {
+            environment: config.environment.clone(),
+            filesystem: map_directory(config.mapping.as_ref(), config.file_io)?,
+            limits,
+        };
+
+        let compile = |memories, tables| {
+            let engine = engine(config, limits, memories, tables)?;
+            let component = Component::from_binary(&engine, &bytes);
+            component.map_err(|error| Error::Compile {
+                name: name.clone(),
+                cause: sentence(&error),
+            })
+        };
+        let mut component = compile(USUAL_MEMORIES, USUAL_TABLES)?;
+        if let Some(needs) = component.resources_required()
+            && (needs.num_memories > USUAL_MEMORIES || needs.num_tables > USUAL_TABLES)
+        {
+            component = compile(needs.num_memories, needs.num_tables)?;
+        }
+
+        let mut linker = Linker::new(component.engine());
+        wasi::add_to_linker(&mut linker).map_err(|error| Error::Engine(sentence(&error)))?;
+        let pre = linker.instantiate_pre(&component);
+        let pre = pre.map_err(|error| Error::Import {
+            name: name.clone(),
+            cause: sentence(&error),
+        })?;
+        let pre = ProxyPre::new(pre).map_err(|_| Error::Export { name })?;
+        let ticker = Ticker::start(component.engine().clone())?;
+        Ok(Arc::new(Self {
+            pre,
+            template: Arc::new(template),
+            ticker,
+        }))
+    }
+
+    pub(crate) fn ticks(&self) -> &Arc<Ticks> {
+        self.ticker.ticks()
+    }
+
+    /// Makes an instance.
+    ///
+    /// # Errors
+    ///
+    /// Its start may trap, or the pool may be short of what it needs.
+    pub(crate) async fn instantiate(&self, exchange: &Arc<Exchange>) -> wasmtime::Result<Instance> {
+        let limits = self.template.limits;
+        let state = State::new(Arc::clone(&self.template), Arc::clone(exchange));
+        let mut store = Store::new(self.pre.engine(), state);
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(limits.call_size);
+        store.set_max_component_handles(limits.handles);
+        store.epoch_deadline_callback(move |store| {
+            if store.data().exchange.cpu.used() > limits.cpu_ticks {
+                bail!("it used up its CPU time");
+            }
+            Ok(UpdateDeadline::Yield(1))
+        });
+        store.set_epoch_deadline(1);
+        let proxy = self.pre.instantiate_async(&mut store).await?;
+        Ok(Instance {
+            store,
+            proxy,
+            served: 0,
+        })
+    }
+}
+
+/// An instance of the component, in a store of its own.
+pub(crate) struct Instance {
+    store: Store<State>,
+    proxy: Proxy,
+    /// How many requests it has answered.
+    pub(crate) served: u32,
+}
+
+impl Instance {
+    /// Calls the component.
+    ///
+    /// # Errors
+    ///
+    /// It traps, or uses up its CPU time.
+    pub(crate) async fn handle(
+        &mut self,
+        exchange: Arc<Exchange>,
+        request: IncomingRequest,
+    ) -> wasmtime::Result<()> {
+        self.served += 1;
+        self.store.data_mut().begin(exchange, request);
+        self.store.set_epoch_deadline(1);
+        // There is one request and one answer at a time: their handles need no number.
+        let (request, answer) = (Resource::new_own(0), Resource::new_own(0));
+        self.proxy
+            .wasi_http_incoming_handler()
+            .call_handle(&mut self.store, request, answer)
+            .await
+    }
+
+    /// Whether it may serve again: it left nothing behind, and did not grow past `most_memory` bytes.
+    pub(crate) fn is_reusable(&self, most_memory: usize) -> bool {
+        let state = self.store.data();
+        state.is_clean() && state.memory.memory() <= most_memory
+    }
+}
+
+/// An error of wasmtime's on one line, without what it says of where.
+pub(crate) fn sentence(error: &wasmtime::Error) -> String {
+    let mut causes: Vec<_> = error
+        .chain()
+        .map(|cause| cause.to_string().replace('\n', " "))
+        .collect();
+    // The context that wasmtime adds to a trap is the backtrace.
+    causes.retain(|cause| !cause.starts_with("error while executing at wasm backtrace"));
+    causes.join(": ")
+}
+
+fn read(source: &Source) -> Result<(String, std::borrow::Cow<'static, [u8]>), Error> {
+    match source {
+        Source::Bundled => Ok(("the bundled component".to_owned(), COMPONENT.into())),
+        Source::File(path) => match std::fs::read(path) {
+            Ok(bytes) => Ok((path.display().to_string(), bytes.into())),
+            Err(cause) => Err(Error::Read {
+                path: path.clone(),
+                cause,
+            }),
+        },
+    }
+}
+
+/// Opens the directory, and names it as the component will see it.
+fn map_directory(mapping: Option<&Mapping>, file_io: FileIo) -> Result<WasiFilesystemCtx, Error> {
+    let Some(Mapping { path, read_only }) = mapping else {
+        return Ok(WasiFilesystemCtx::default());
+    };
+    let refuse = |cause| Error::Directory {
+        path: path.clone(),
+        cause,
+    };
+    if !std::fs::metadata(path).map_err(refuse)?.is_dir() {
+        return Err(refuse(std::io::ErrorKind::NotADirectory.into()));
+    }
+    let inline = match file_io {
+        FileIo::Auto => !is_remote(path),
+        FileIo::Inline => true,
+        FileIo::Pool => false,
+    };
+    let permissions = if *read_only {
+        FsPerms::ReadOnly
+    } else {
+        FsPerms::ReadWrite
+    };
+    let mut builder = WasiCtxBuilder::new();
+    let mapped =
+        builder
+            .allow_blocking_current_thread(inline)
+            .preopened_dir(path, PREOPEN, permissions);
+    mapped.map_err(|error| refuse(std::io::Error::other(sentence(&error))))?;
+    Ok(builder.build().filesystem().clone())
+}
+
+/// Whether the directory is on a file system that may wait for a network, or for another process.
+fn is_remote(path: &Path) -> bool {
+    const NFS: i64 = 0x6969;
+    const SMB: i64 = 0x517b;
+    const SMB2: i64 = 0xfe53_4d42;
+    const CIFS: i64 = 0xff53_4d42;
+    const FUSE: i64 = 0x6573_5546;
+    const NINE_P: i64 = 0x0102_1997;
+    const CEPH: i64 = 0x00c3_6400;
+    const AFS: i64 = 0x5346_414f;
+    let Ok(found) = rustix::fs::statfs(path) else {
+        return true;
+    };
+    [NFS, SMB, SMB2, CIFS, FUSE, NINE_P, CEPH, AFS].contains(&found.f_type)
+}
+
+/// An engine whose pool has room for as many instances as there may be requests at once, each with
+/// so many memories and tables. Where there is no address space for a pool there is none.
+fn engine(
+    config: &Config,
+    limits: InstanceLimits,
+    memories: u32,
+    tables: u32,
+) -> Result<Engine, Error> {
+    let mut settings = wasmtime::Config::new();
+    // Components that are asynchronous inside belong to WASI 0.3; the plain way to run a fiber costs less.
+    settings
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .wasm_backtrace_max_frames(None);
+    if let Some(directory) = &config.code_cache {
+        let mut cache = CacheConfig::new();
+        cache.with_directory(directory);
+        match Cache::new(cache) {
+            Ok(cache) => drop(settings.cache(Some(cache))),
+            Err(error) => tracing::warn!("no code cache in {}: {error:#}", directory.display()),
+        }
+    }
+
+    let instances = u32::try_from(config.limits.requests.get()).unwrap_or(u32::MAX);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_stacks(instances)
+        // Core instances have no places of their own: this is a count only.
+        .total_core_instances(u32::MAX)
+        .total_memories(instances.saturating_mul(memories))
+        .total_tables(instances.saturating_mul(tables))
+        .max_memories_per_component(memories)
+        .max_tables_per_component(tables)
+        .max_memory_size(limits.memory)
+        .table_elements(limits.table_elements)
+        .linear_memory_keep_resident(KEPT_RESIDENT)
+        .table_keep_resident(KEPT_RESIDENT);
+    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Engine::new(&settings).or_else(|error| {
+        tracing::warn!(
+            "no pool of instances, so requests are slower: {}",
+            sentence(&error)
+        );
+        settings.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+        Engine::new(&settings).map_err(|error| Error::Engine(sentence(&error)))
+    })
+}

@@ -1,0 +1,166 @@
+//! Listening sockets, and accepting that survives every transient error.
+
+use crate::error::Error;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// How many connections may wait to be accepted: more than the kernel gives, which so decides.
+const BACKLOG: i32 = 4096;
+
+/// How long to stop accepting when there is no descriptor or memory for a connection, at first.
+const BACK_OFF: Duration = Duration::from_millis(20);
+
+/// How long at most.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
+
+/// Sockets that are listened on.
+pub(crate) struct Listeners(Vec<TcpListener>);
+
+impl Listeners {
+    /// Listens on the first address; on the others too, with the same port, if that can be.
+    pub(crate) fn bind(addresses: &[SocketAddr]) -> Result<Self, Error> {
+        let mut sockets: Vec<TcpListener> = Vec::with_capacity(addresses.len());
+        for &(mut address) in addresses {
+            if let (0, Some(first)) = (address.port(), sockets.first()) {
+                address.set_port(first.local_addr()?.port());
+            }
+            match listen(address) {
+                Ok(socket) => sockets.push(socket),
+                Err(cause) if sockets.is_empty() => return Err(Error::Listen { address, cause }),
+                Err(cause) => tracing::debug!("not listening on {address}: {cause}"),
+            }
+        }
+        Ok(Self(sockets))
+    }
+
+    /// The first address.
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.first().map_or_else(
+            || Err(io::ErrorKind::NotFound.into()),
+            TcpListener::local_addr,
+        )
+    }
+
+    /// Begins to accept, on this runtime.
+    pub(crate) fn accept_on_this_runtime(self) -> io::Result<Acceptor> {
+        let sockets = self
+            .0
+            .into_iter()
+            .map(tokio::net::TcpListener::from_std)
+            .collect::<io::Result<_>>()?;
+        Ok(Acceptor {
+            sockets,
+            back_off: BACK_OFF,
+        })
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // A server that was stopped may be started again at once.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Accepts connections.
+pub(crate) struct Acceptor {
+    sockets: Vec<tokio::net::TcpListener>,
+    back_off: Duration,
+}
+
+/// What an error of accept means.
+#[derive(Debug, PartialEq, Eq)]
+enum Trouble {
+    /// It is of one connection, which is gone.
+    Connection,
+    /// It is of the server, which is short of something.
+    Server,
+}
+
+impl Trouble {
+    fn of(error: &io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::ConnectionRefused
+            | Kind::NetworkDown
+            | Kind::NetworkUnreachable
+            | Kind::HostUnreachable
+            | Kind::TimedOut
+            | Kind::Interrupted
+            | Kind::PermissionDenied => Self::Connection,
+            _ => Self::Server,
+        }
+    }
+}
+
+impl Acceptor {
+    /// Waits for a connection.
+    pub(crate) async fn accept(&mut self) -> TcpStream {
+        loop {
+            let error = match poll_fn(|context| self.poll_accept(context)).await {
+                Ok(stream) => {
+                    self.back_off = BACK_OFF;
+                    return stream;
+                }
+                Err(error) => error,
+            };
+            if Trouble::of(&error) == Trouble::Connection {
+                tracing::debug!("a connection was not accepted: {error}");
+                continue;
+            }
+            tracing::warn!("no connection is accepted for {:?}: {error}", self.back_off);
+            tokio::time::sleep(self.back_off).await;
+            self.back_off = (self.back_off * 2).min(LONGEST_BACK_OFF);
+        }
+    }
+
+    fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
+        for socket in &self.sockets {
+            if let Poll::Ready(accepted) = socket.poll_accept(context) {
+                // It is for another thread's event queue.
+                return Poll::Ready(accepted.and_then(|(stream, _)| stream.into_std()));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::io::Errno;
+
+    #[test]
+    fn no_error_ends_the_server() {
+        for (errno, expected) in [
+            (Errno::CONNABORTED, Trouble::Connection),
+            (Errno::CONNRESET, Trouble::Connection),
+            (Errno::NETDOWN, Trouble::Connection),
+            (Errno::HOSTUNREACH, Trouble::Connection),
+            (Errno::INTR, Trouble::Connection),
+            (Errno::PERM, Trouble::Connection),
+            (Errno::MFILE, Trouble::Server),
+            (Errno::NFILE, Trouble::Server),
+            (Errno::NOBUFS, Trouble::Server),
+            (Errno::NOMEM, Trouble::Server),
+        ] {
+            assert_eq!(Trouble::of(&errno.into()), expected, "{errno}");
+        }
+    }
+}

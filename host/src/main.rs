@@ -1,0 +1,65 @@
+//! The program: flags, a server, signals, an exit code.
+
+use anyhow::Context;
+use http_server::cli::Cli;
+use http_server::{Server, log};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let cli = match Cli::read(std::env::args_os()) {
+        Ok(cli) => cli,
+        // 2 for a flag that is wrong, 0 for --help and --version.
+        Err(error) => error.exit(),
+    };
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("http-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let (format, level) = cli.log();
+    log::start(format, level);
+    raise_file_limit();
+    let server = Server::bind(cli.into_config())?;
+    let address = server.local_addr()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("can't start")?;
+    runtime.block_on(async {
+        let (mut interrupt, mut terminate) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        );
+        let stop = async {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            tokio::spawn(async move {
+                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+                // Asked twice: whatever is in flight, end now.
+                std::process::exit(1);
+            });
+        };
+        eprintln!("listening on http://{address}");
+        server.serve(stop).await?;
+        Ok(())
+    })
+}
+
+/// Takes as many open files as the operating system allows: every connection is one.
+fn raise_file_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // Should this fail, there are fewer connections.
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    );
+}

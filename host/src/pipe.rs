@@ -1,0 +1,222 @@
+//! [`Pipe`]: a response's content on its way from the component to the connection.
+
+use bytes::Bytes;
+use http::HeaderMap;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// How many bytes may wait in a pipe: what a component may be ahead of its client, and so what a
+/// slow client costs in memory.
+const CAPACITY: usize = 256 * 1024;
+
+/// What a chunk costs besides its bytes, so that many small ones are not free.
+const CHUNK_COST: usize = 64;
+
+/// What a part of a file costs: no memory, but an open file.
+const FILE_COST: usize = 16 * 1024;
+
+/// A piece of content.
+#[derive(Debug)]
+pub(crate) enum Chunk {
+    /// Bytes in memory; not empty.
+    Bytes(Bytes),
+    /// A part of a file, to be read when it is sent.
+    File(FileChunk),
+}
+
+/// A part of a file.
+#[derive(Debug)]
+pub(crate) struct FileChunk {
+    pub(crate) file: Arc<File>,
+    pub(crate) offset: u64,
+    /// In bytes; not 0.
+    pub(crate) length: u64,
+}
+
+impl Chunk {
+    /// The length in bytes.
+    pub(crate) fn length(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(chunk) => chunk.length,
+        }
+    }
+
+    fn cost(&self) -> usize {
+        CHUNK_COST
+            + match self {
+                Self::Bytes(bytes) => bytes.len(),
+                Self::File(_) => FILE_COST,
+            }
+    }
+}
+
+/// What comes out of a pipe.
+#[derive(Debug)]
+pub(crate) enum Flow {
+    /// Content.
+    Chunk(Chunk),
+    /// Nothing yet.
+    Empty,
+    /// The content is complete; its trailers.
+    Finished(HeaderMap),
+    /// The component gave it up.
+    Aborted,
+}
+
+/// One response's content. The component writes at one end; the connection reads at the other.
+#[derive(Debug, Default)]
+pub(crate) struct Pipe(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    chunks: VecDeque<Chunk>,
+    /// What the chunks that wait cost.
+    waiting: usize,
+    written: u64,
+    end: Option<End>,
+    /// The connection is not interested any more.
+    closed: bool,
+    writer: Option<Waker>,
+}
+
+#[derive(Debug)]
+enum End {
+    Finished(HeaderMap),
+    Aborted,
+}
+
+/// The connection is not interested any more.
+#[derive(Debug)]
+pub(crate) struct Closed;
+
+impl Pipe {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many bytes the component may write now.
+    pub(crate) fn room(&self) -> Result<usize, Closed> {
+        let state = self.lock();
+        if state.closed {
+            Err(Closed)
+        } else {
+            Ok(CAPACITY.saturating_sub(state.waiting))
+        }
+    }
+
+    /// Waits until the component may write.
+    pub(crate) fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.closed || state.waiting < CAPACITY {
+            return Poll::Ready(());
+        }
+        state.writer = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Writes a chunk.
+    pub(crate) fn push(&self, chunk: Chunk) -> Result<(), Closed> {
+        let mut state = self.lock();
+        if state.closed {
+            return Err(Closed);
+        }
+        state.written += chunk.length();
+        state.waiting += chunk.cost();
+        state.chunks.push_back(chunk);
+        Ok(())
+    }
+
+    /// How many bytes were written so far.
+    pub(crate) fn written(&self) -> u64 {
+        self.lock().written
+    }
+
+    /// Says that the content is complete.
+    pub(crate) fn finish(&self, trailers: HeaderMap) {
+        self.lock().end.get_or_insert(End::Finished(trailers));
+    }
+
+    /// Says that the content will never be complete, unless it is already.
+    pub(crate) fn abort(&self) {
+        self.lock().end.get_or_insert(End::Aborted);
+    }
+
+    /// Takes what comes next.
+    pub(crate) fn pop(&self) -> Flow {
+        let mut state = self.lock();
+        if let Some(chunk) = state.chunks.pop_front() {
+            state.waiting -= chunk.cost();
+            if let Some(writer) = state.writer.take() {
+                writer.wake();
+            }
+            return Flow::Chunk(chunk);
+        }
+        match &mut state.end {
+            None => Flow::Empty,
+            Some(End::Finished(trailers)) => Flow::Finished(std::mem::take(trailers)),
+            Some(End::Aborted) => Flow::Aborted,
+        }
+    }
+
+    /// Drops what waits, and all that is still to come.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        state.chunks.clear();
+        state.waiting = 0;
+        if let Some(writer) = state.writer.take() {
+            writer.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(length: usize) -> Chunk {
+        Chunk::Bytes(Bytes::from(vec![0; length]))
+    }
+
+    #[test]
+    fn what_goes_in_comes_out_in_order_and_then_the_end() {
+        let pipe = Pipe::default();
+        assert!(matches!(pipe.pop(), Flow::Empty));
+        pipe.push(bytes(1)).unwrap();
+        pipe.push(bytes(2)).unwrap();
+        pipe.finish(HeaderMap::new());
+        // Giving up what is complete changes nothing.
+        pipe.abort();
+        for length in [1, 2] {
+            assert!(matches!(pipe.pop(), Flow::Chunk(chunk) if chunk.length() == length));
+        }
+        assert!(matches!(pipe.pop(), Flow::Finished(_)));
+        assert_eq!(pipe.written(), 3);
+    }
+
+    #[test]
+    fn a_writer_waits_for_room() {
+        let pipe = Pipe::default();
+        let mut context = Context::from_waker(Waker::noop());
+        pipe.push(bytes(CAPACITY)).unwrap();
+        assert_eq!(pipe.room().unwrap(), 0);
+        assert!(pipe.poll_room(&mut context).is_pending());
+        pipe.pop();
+        assert!(pipe.poll_room(&mut context).is_ready());
+        assert_eq!(pipe.room().unwrap(), CAPACITY);
+    }
+
+    #[test]
+    fn a_closed_pipe_takes_nothing() {
+        let pipe = Pipe::default();
+        pipe.push(bytes(1)).unwrap();
+        pipe.close();
+        assert!(pipe.push(bytes(1)).is_err() && pipe.room().is_err());
+        assert!(matches!(pipe.pop(), Flow::Empty));
+        pipe.abort();
+        assert!(matches!(pipe.pop(), Flow::Aborted));
+    }
+}

@@ -1,0 +1,241 @@
+//! One request through one instance: the call of the component, driven by the connection it is for.
+
+use crate::connection::input::SharedInput;
+use crate::deadline::{CpuMeter, Ticks};
+use crate::http1::head::Head;
+use crate::instance::{Instance, Program, sentence};
+use crate::pipe::{Chunk, Flow, Pipe};
+use crate::wasi::bindings::wasi::http::types::ErrorCode;
+use crate::wasi::incoming::IncomingRequest;
+use crate::wasi::outgoing::Answer;
+use http::{HeaderMap, header};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+/// What an instance and a connection share while a request is answered.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    /// The number of the request, for the log.
+    pub(crate) id: u64,
+    pub(crate) cpu: CpuMeter,
+    answer: Mutex<Option<Result<Answer, ErrorCode>>>,
+}
+
+impl Exchange {
+    pub(crate) fn new(id: u64, ticks: Arc<Ticks>) -> Self {
+        Self {
+            id,
+            cpu: CpuMeter::new(ticks),
+            answer: Mutex::new(None),
+        }
+    }
+
+    /// The component answers.
+    pub(crate) fn answer(&self, answer: Result<Answer, ErrorCode>) {
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+    }
+
+    fn take_answer(&self) -> Option<Result<Answer, ErrorCode>> {
+        self.answer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+}
+
+/// Why there is no answer, or no whole one.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// It trapped, ran out of its time, or could not be instantiated.
+    #[error("the component failed: {}", sentence(.0))]
+    Trap(wasmtime::Error),
+    /// It returned without an answer.
+    #[error("the component returned without an answer")]
+    Silent,
+    /// It answered with an error code.
+    #[error("the component answered with the error {0:?}")]
+    Code(ErrorCode),
+    /// It promised content that it did not write.
+    #[error("the component promised {promised} bytes of content and wrote {written}")]
+    Length {
+        /// What Content-Length says.
+        promised: u64,
+        /// What there is.
+        written: u64,
+    },
+    /// It did not go on in time.
+    #[error("the component did not go on in time")]
+    TooSlow,
+    /// It gave up its content, or returned before it was complete.
+    #[error("the component gave up its content before it was complete")]
+    Unfinished,
+}
+
+/// What comes next of a response's content.
+#[derive(Debug)]
+pub(crate) enum Event {
+    Chunk(Chunk),
+    Finished(HeaderMap),
+    Broken(Failure),
+}
+
+type Guest = Pin<Box<dyn Future<Output = (Option<Box<Instance>>, wasmtime::Result<()>)> + Send>>;
+
+/// The call of a component. Dropped, it ends wherever it is.
+pub(crate) struct Call {
+    pub(crate) exchange: Arc<Exchange>,
+    input: SharedInput,
+    guest: Option<Guest>,
+    /// The instance, once it has returned: it may serve again.
+    returned: Option<Box<Instance>>,
+    failure: Option<wasmtime::Error>,
+    pipe: Option<Arc<Pipe>>,
+}
+
+impl Call {
+    /// Begins: with an instance that is there, or a fresh one.
+    pub(crate) fn begin(
+        program: &Arc<Program>,
+        kept: Option<Box<Instance>>,
+        id: u64,
+        head: Head,
+        local: SocketAddr,
+        input: &SharedInput,
+    ) -> Self {
+        let exchange = Arc::new(Exchange::new(id, Arc::clone(program.ticks())));
+        let request = IncomingRequest {
+            authority: authority(&head, local),
+            method: head.method,
+            target: head.target,
+            fields: Arc::new(head.fields),
+            content: Some(input.clone()),
+        };
+        let program = Arc::clone(program);
+        let theirs = Arc::clone(&exchange);
+        let guest = async move {
+            let instance = match kept {
+                Some(instance) => Ok(instance),
+                None => program.instantiate(&theirs).await.map(Box::new),
+            };
+            match instance {
+                Ok(mut instance) => {
+                    let result = instance.handle(theirs, request).await;
+                    (Some(instance), result)
+                }
+                Err(error) => (None, Err(error)),
+            }
+        };
+        Self {
+            exchange,
+            input: input.clone(),
+            guest: Some(Box::pin(guest)),
+            returned: None,
+            failure: None,
+            pipe: None,
+        }
+    }
+
+    /// Lets the component run until it waits or returns.
+    fn poll_guest(&mut self, context: &mut Context<'_>) {
+        let Some(guest) = &mut self.guest else { return };
+        let received = self.input.lock().received();
+        self.exchange.cpu.resume();
+        if let Poll::Ready((instance, result)) = guest.as_mut().poll(context) {
+            self.guest = None;
+            self.returned = instance;
+            self.failure = result.err();
+        }
+        self.exchange.cpu.suspend();
+        if self.input.lock().received() > received {
+            self.exchange.cpu.reset();
+        }
+    }
+
+    /// Waits for the answer.
+    pub(crate) fn poll_answer(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Answer, Failure>> {
+        self.poll_guest(context);
+        match self.exchange.take_answer() {
+            Some(Ok(answer)) => {
+                self.pipe.clone_from(&answer.pipe);
+                Poll::Ready(Ok(answer))
+            }
+            Some(Err(code)) => Poll::Ready(Err(Failure::Code(code))),
+            None if self.guest.is_some() => Poll::Pending,
+            None => Poll::Ready(Err(self
+                .failure
+                .take()
+                .map_or(Failure::Silent, Failure::Trap))),
+        }
+    }
+
+    /// What there is of the content now, without letting the component run.
+    pub(crate) fn next(&mut self) -> Option<Event> {
+        let Some(pipe) = &self.pipe else {
+            return Some(Event::Finished(HeaderMap::new()));
+        };
+        match pipe.pop() {
+            Flow::Chunk(chunk) => {
+                self.exchange.cpu.reset();
+                Some(Event::Chunk(chunk))
+            }
+            Flow::Finished(trailers) => Some(Event::Finished(trailers)),
+            Flow::Empty if self.guest.is_some() => None,
+            // Nobody is left to write more.
+            Flow::Empty | Flow::Aborted => Some(Event::Broken(
+                self.failure
+                    .take()
+                    .map_or(Failure::Unfinished, Failure::Trap),
+            )),
+        }
+    }
+
+    /// Waits for more content.
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        if let Some(event) = self.next() {
+            return Poll::Ready(event);
+        }
+        self.poll_guest(context);
+        self.next().map_or(Poll::Pending, Poll::Ready)
+    }
+
+    /// Waits until the component has returned. What it still writes is thrown away.
+    pub(crate) fn poll_return(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if let Some(pipe) = &self.pipe {
+            pipe.close();
+        }
+        self.poll_guest(context);
+        if self.guest.is_some() {
+            Poll::Pending
+        } else {
+            Poll::Ready(())
+        }
+    }
+
+    /// Whether the component has returned.
+    pub(crate) fn has_returned(&self) -> bool {
+        self.guest.is_none()
+    }
+
+    /// Ends the call: the failure after the answer, if there was one, or the instance, if it may serve again.
+    pub(crate) fn end(self) -> Result<Option<Box<Instance>>, wasmtime::Error> {
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok(self.returned),
+        }
+    }
+}
+
+/// The authority a request is for (RFC 9110 7.1): of its target, else of Host. HTTP/1.0 may say
+/// neither; then it is for the address it came to.
+fn authority(head: &Head, local: SocketAddr) -> String {
+    match (head.target.authority(), head.fields.get(header::HOST)) {
+        (Some(authority), _) => authority.as_str().to_owned(),
+        (None, Some(host)) => String::from_utf8_lossy(host.as_bytes()).into_owned(),
+        (None, None) => local.to_string(),
+    }
+}

@@ -1,0 +1,199 @@
+//! [`Server`]: bound, then served until it is told to stop.
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::instance::Program;
+use crate::listener::{Acceptor, Listeners};
+use crate::permits::Permits;
+use crate::worker::{Handle, Worker};
+use rustix::process::{Resource, getrlimit};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// How many descriptors are left for what is not a connection or a file of a request.
+const RESERVED_FILES: u64 = 64;
+
+/// How long connections that are cut off at the end may clean up.
+const CUT_OFF: Duration = Duration::from_secs(6);
+
+/// How long to wait for threads: one that hangs is left behind.
+const JOIN: Duration = Duration::from_secs(1);
+
+/// A server that listens, but does not accept yet.
+pub struct Server {
+    listeners: Listeners,
+    shared: Arc<Shared>,
+}
+
+/// What all workers share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) program: Arc<Program>,
+    pub(crate) permits: Arc<Permits>,
+    pub(crate) draining: CancellationToken,
+    pub(crate) ending: CancellationToken,
+    pub(crate) ended: CancellationToken,
+    requests: AtomicU64,
+}
+
+impl Shared {
+    /// The number of the next request.
+    pub(crate) fn next_request(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+impl Server {
+    /// Compiles the component, opens the directory, and listens.
+    ///
+    /// # Errors
+    ///
+    /// Each is one sentence that says what to change.
+    pub fn bind(config: Config) -> Result<Self, Error> {
+        let program = Program::load(&config)?;
+        let listeners = Listeners::bind(&config.listen)?;
+        let shared = Shared {
+            permits: Arc::new(Permits::new(&config.limits)),
+            config,
+            program,
+            draining: CancellationToken::new(),
+            ending: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            requests: AtomicU64::new(0),
+        };
+        Ok(Self {
+            listeners,
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// The address it listens on: the first, if there are several.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listeners.local_addr()
+    }
+
+    /// Serves until `shutdown`, then finishes: stops accepting, closes idle connections, and waits
+    /// for requests in flight as long as [`crate::config::Timeouts::shutdown`] says.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says, when there can be no threads.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let Self { listeners, shared } = self;
+        let mut workers = Workers::start(&shared)?;
+        let acceptor = listeners.accept_on_this_runtime()?;
+        tokio::select! {
+            () = shutdown => {}
+            () = accept(acceptor, &mut workers, &shared.config) => {}
+        }
+        workers.finish(&shared).await;
+        Ok(())
+    }
+}
+
+/// Accepts as many connections as there may be; more wait.
+async fn accept(mut acceptor: Acceptor, workers: &mut Workers, config: &Config) {
+    let connections = Arc::new(Semaphore::new(most_connections(
+        config.limits.connections.get(),
+    )));
+    while let Ok(permit) = Arc::clone(&connections).acquire_owned().await {
+        let stream = acceptor.accept().await;
+        workers.next().serve((stream, permit));
+    }
+}
+
+/// How many connections there may be: each has a descriptor, and may need another for a file.
+fn most_connections(configured: usize) -> usize {
+    let Some(files) = getrlimit(Resource::Nofile).current else {
+        return configured;
+    };
+    let affordable = usize::try_from(files.saturating_sub(RESERVED_FILES) / 2)
+        .unwrap_or(usize::MAX)
+        .max(1);
+    if affordable < configured {
+        tracing::warn!(
+            "{affordable} connections are served at once, because there may be no more than {files} open files"
+        );
+    }
+    configured.min(affordable)
+}
+
+/// The threads that serve connections.
+struct Workers {
+    workers: Vec<Handle>,
+    shared: Arc<Shared>,
+}
+
+impl Workers {
+    fn start(shared: &Arc<Shared>) -> io::Result<Self> {
+        let workers = (0..shared.config.threads.get())
+            .map(|_| Worker::start(shared))
+            .collect::<io::Result<_>>()?;
+        Ok(Self {
+            workers,
+            shared: Arc::clone(shared),
+        })
+    }
+
+    /// The worker for the next connection: of those that are not held up, the one with the fewest.
+    /// Where one is held up, another takes its place.
+    fn next(&mut self) -> &Handle {
+        let threads = self.shared.config.threads.get();
+        let held_up = self
+            .workers
+            .iter()
+            .filter(|worker| worker.is_held_up())
+            .count();
+        if held_up > 0 && self.workers.len() - held_up < threads && self.workers.len() < threads * 8
+        {
+            tracing::error!(
+                "a file operation holds up {held_up} of {} threads: another is started",
+                self.workers.len()
+            );
+            match Worker::start(&self.shared) {
+                Ok(worker) => self.workers.push(worker),
+                Err(error) => tracing::error!("there can't be another thread: {error}"),
+            }
+        }
+        let next = self
+            .workers
+            .iter()
+            .enumerate()
+            .min_by_key(|(_, worker)| (worker.is_held_up(), worker.load()));
+        &self.workers[next.map_or(0, |(index, _)| index)]
+    }
+
+    async fn connections_ended(&self) {
+        for worker in &self.workers {
+            worker.connections_ended().await;
+        }
+    }
+
+    async fn finish(self, shared: &Shared) {
+        shared.draining.cancel();
+        if timeout(shared.config.timeouts.shutdown, self.connections_ended())
+            .await
+            .is_err()
+        {
+            let left: usize = self.workers.iter().map(Handle::load).sum();
+            tracing::warn!("{left} connections are cut off, because the time to finish is over");
+            shared.ending.cancel();
+            // What is left after that is dropped with its thread.
+            let _ = timeout(CUT_OFF, self.connections_ended()).await;
+        }
+        shared.ended.cancel();
+        for worker in self.workers {
+            let _ = timeout(JOIN, worker.ended()).await;
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! [`State`]: what a store holds, and nothing else.
+
+use crate::guest_log::GuestLog;
+use crate::limits::{InstanceLimits, MemoryLimiter};
+use crate::request::Exchange;
+use crate::wasi::files::FileCursor;
+use crate::wasi::incoming::IncomingRequest;
+use crate::wasi::outgoing::BodyStream;
+use http::Method;
+use std::sync::Arc;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::clocks::{WasiClocksCtx, WasiClocksCtxView};
+use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
+
+/// What every instance of a component begins with.
+pub(crate) struct Template {
+    /// The operator's variables for the component.
+    pub(crate) environment: Vec<(String, String)>,
+    /// The mapped directory: opened once, shared by all.
+    pub(crate) filesystem: WasiFilesystemCtx,
+    pub(crate) limits: InstanceLimits,
+}
+
+/// What a store holds.
+pub(crate) struct State {
+    pub(crate) template: Arc<Template>,
+    pub(crate) table: ResourceTable,
+    filesystem: WasiFilesystemCtx,
+    clocks: WasiClocksCtx,
+    pub(crate) memory: MemoryLimiter,
+    pub(crate) log: Arc<GuestLog>,
+    /// What the instance shares with the connection it answers.
+    pub(crate) exchange: Arc<Exchange>,
+    /// The method of the request that is answered.
+    pub(crate) method: Method,
+    /// The request that is answered, until the component drops it.
+    pub(crate) request: Option<IncomingRequest>,
+    /// The streams of files that are open, by their place in the table.
+    pub(crate) readers: Vec<(u32, Arc<FileCursor>)>,
+    /// The streams of responses that are open, by their place in the table.
+    pub(crate) bodies: Vec<(u32, BodyStream)>,
+}
+
+impl State {
+    pub(crate) fn new(template: Arc<Template>, exchange: Arc<Exchange>) -> Self {
+        let limits = template.limits;
+        let mut table = ResourceTable::with_capacity(16);
+        table.set_max_capacity(limits.handles);
+        Self {
+            table,
+            filesystem: template.filesystem.clone(),
+            clocks: WasiClocksCtx::default(),
+            memory: MemoryLimiter::new(limits),
+            log: Arc::new(GuestLog::new(exchange.id, limits.log_size)),
+            exchange,
+            method: Method::GET,
+            request: None,
+            readers: Vec::new(),
+            bodies: Vec::new(),
+            template,
+        }
+    }
+
+    /// Takes the next request.
+    pub(crate) fn begin(&mut self, exchange: Arc<Exchange>, request: IncomingRequest) {
+        self.log.begin(exchange.id, self.template.limits.log_size);
+        self.exchange = exchange;
+        self.method = request.method.clone();
+        self.request = Some(request);
+    }
+
+    /// Whether nothing is left of the last request.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.request.is_none() && self.table.is_empty()
+    }
+
+    pub(crate) fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
+        WasiFilesystemCtxView {
+            ctx: &mut self.filesystem,
+            table: &mut self.table,
+        }
+    }
+
+    pub(crate) fn clocks(&mut self) -> WasiClocksCtxView<'_> {
+        WasiClocksCtxView {
+            ctx: &mut self.clocks,
+            table: &mut self.table,
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! `wasi:http/types.fields`
+
+use super::bindings::wasi::http::types::{HeaderError, Host, HostFields};
+use crate::state::State;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use std::sync::Arc;
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+/// The fields of a request or a response.
+#[derive(Clone, Debug)]
+pub struct Fields {
+    pub(crate) map: Arc<HeaderMap>,
+    mutable: bool,
+    /// Roughly what the map takes in memory, in bytes.
+    size: usize,
+}
+
+impl Fields {
+    /// Fields that the component may read only.
+    pub(crate) fn immutable(map: Arc<HeaderMap>) -> Self {
+        Self {
+            map,
+            mutable: false,
+            size: 0,
+        }
+    }
+
+    fn mutable() -> Self {
+        Self {
+            map: Arc::default(),
+            mutable: true,
+            size: 0,
+        }
+    }
+
+    /// Ends what the component may change of them.
+    pub(crate) fn seal(&mut self) {
+        self.mutable = false;
+    }
+
+    /// The fields as a map of their own.
+    pub(crate) fn into_map(self) -> HeaderMap {
+        Arc::unwrap_or_clone(self.map)
+    }
+
+    /// What the component may see: all but what belongs to the connection.
+    fn visible(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.map.iter().filter(|(name, _)| !is_forbidden(name))
+    }
+
+    fn change(&mut self) -> Result<&mut HeaderMap, HeaderError> {
+        if self.mutable {
+            Ok(Arc::make_mut(&mut self.map))
+        } else {
+            Err(HeaderError::Immutable)
+        }
+    }
+
+    fn append(
+        &mut self,
+        name: HeaderName,
+        value: HeaderValue,
+        limit: usize,
+    ) -> Result<(), HeaderError> {
+        let size = self.size + size(&name, &value);
+        // Two lengths would leave it to each reader which one counts.
+        let is_second_length = name == header::CONTENT_LENGTH && self.map.contains_key(&name);
+        if size > limit || is_second_length {
+            return Err(if is_second_length {
+                HeaderError::InvalidSyntax
+            } else {
+                HeaderError::Forbidden
+            });
+        }
+        self.change()?
+            .try_append(name, value)
+            .map_err(|_| HeaderError::Forbidden)?;
+        self.size = size;
+        Ok(())
+    }
+
+    fn remove(&mut self, name: &HeaderName) -> Result<(), HeaderError> {
+        let removed: usize = self
+            .map
+            .get_all(name)
+            .iter()
+            .map(|value| size(name, value))
+            .sum();
+        self.change()?.remove(name);
+        self.size = self.size.saturating_sub(removed);
+        Ok(())
+    }
+}
+
+/// What a field takes in memory, the structures around it included: an empty one costs something too.
+fn size(name: &HeaderName, value: &HeaderValue) -> usize {
+    name.as_str().len() + value.len() + size_of::<HeaderName>() + size_of::<HeaderValue>()
+}
+
+/// The fields that belong to the connection, and so to the host (RFC 9110 7.6.1). A component sees
+/// the host of a request as its authority.
+fn is_forbidden(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "host"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+fn parse_name(name: &str) -> Result<HeaderName, HeaderError> {
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| HeaderError::InvalidSyntax)?;
+    if is_forbidden(&name) {
+        Err(HeaderError::Forbidden)
+    } else {
+        Ok(name)
+    }
+}
+
+fn parse_value(name: &HeaderName, value: Vec<u8>) -> Result<HeaderValue, HeaderError> {
+    let is_digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    if *name == header::CONTENT_LENGTH && !is_digits {
+        return Err(HeaderError::InvalidSyntax);
+    }
+    HeaderValue::from_maybe_shared(bytes::Bytes::from(value))
+        .map_err(|_| HeaderError::InvalidSyntax)
+}
+
+impl Host for State {
+    fn http_error_code(
+        &mut self,
+        error: Resource<super::bindings::wasi::http::types::IoError>,
+    ) -> Result<Option<super::bindings::wasi::http::types::ErrorCode>> {
+        Ok(self.table.get(&error)?.downcast_ref().cloned())
+    }
+}
+
+impl HostFields for State {
+    fn new(&mut self) -> Result<Resource<Fields>> {
+        Ok(self.table.push(Fields::mutable())?)
+    }
+
+    fn from_list(
+        &mut self,
+        entries: Vec<(String, Vec<u8>)>,
+    ) -> Result<Result<Resource<Fields>, HeaderError>> {
+        let limit = self.template.limits.field_size;
+        let mut fields = Fields::mutable();
+        for (name, value) in entries {
+            let appended = parse_name(&name)
+                .and_then(|name| Ok((parse_value(&name, value)?, name)))
+                .and_then(|(value, name)| fields.append(name, value, limit));
+            if let Err(error) = appended {
+                return Ok(Err(error));
+            }
+        }
+        Ok(Ok(self.table.push(fields)?))
+    }
+
+    fn get(&mut self, fields: Resource<Fields>, name: String) -> Result<Vec<Vec<u8>>> {
+        let fields = self.table.get(&fields)?;
+        let Ok(name) = parse_name(&name) else {
+            return Ok(Vec::new());
+        };
+        Ok(fields
+            .map
+            .get_all(name)
+            .iter()
+            .map(|value| value.as_bytes().to_vec())
+            .collect())
+    }
+
+    fn has(&mut self, fields: Resource<Fields>, name: String) -> Result<bool> {
+        let fields = self.table.get(&fields)?;
+        Ok(parse_name(&name).is_ok_and(|name| fields.map.contains_key(name)))
+    }
+
+    fn set(
+        &mut self,
+        fields: Resource<Fields>,
+        name: String,
+        values: Vec<Vec<u8>>,
+    ) -> Result<Result<(), HeaderError>> {
+        let limit = self.template.limits.field_size;
+        let fields = self.table.get_mut(&fields)?;
+        Ok((|| {
+            let name = parse_name(&name)?;
+            let values = values
+                .into_iter()
+                .map(|value| parse_value(&name, value))
+                .collect::<Result<Vec<_>, _>>()?;
+            fields.remove(&name)?;
+            values
+                .into_iter()
+                .try_for_each(|value| fields.append(name.clone(), value, limit))
+        })())
+    }
+
+    fn delete(
+        &mut self,
+        fields: Resource<Fields>,
+        name: String,
+    ) -> Result<Result<(), HeaderError>> {
+        let fields = self.table.get_mut(&fields)?;
+        Ok(parse_name(&name).and_then(|name| fields.remove(&name)))
+    }
+
+    fn append(
+        &mut self,
+        fields: Resource<Fields>,
+        name: String,
+        value: Vec<u8>,
+    ) -> Result<Result<(), HeaderError>> {
+        let limit = self.template.limits.field_size;
+        let fields = self.table.get_mut(&fields)?;
+        Ok((|| {
+            let name = parse_name(&name)?;
+            let value = parse_value(&name, value)?;
+            fields.append(name, value, limit)
+        })())
+    }
+
+    fn entries(&mut self, fields: Resource<Fields>) -> Result<Vec<(String, Vec<u8>)>> {
+        let fields = self.table.get(&fields)?;
+        Ok(fields
+            .visible()
+            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+            .collect())
+    }
+
+    fn clone(&mut self, fields: Resource<Fields>) -> Result<Resource<Fields>> {
+        let fields = self.table.get(&fields)?;
+        let mut copy = Fields::mutable();
+        for (name, value) in fields.visible() {
+            copy.size += size(name, value);
+            Arc::make_mut(&mut copy.map).append(name.clone(), value.clone());
+        }
+        Ok(self.table.push(copy)?)
+    }
+
+    fn drop(&mut self, fields: Resource<Fields>) -> Result<()> {
+        self.table.delete(fields)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn append(
+        fields: &mut Fields,
+        name: &str,
+        value: &str,
+        limit: usize,
+    ) -> Result<(), HeaderError> {
+        let name = parse_name(name)?;
+        let value = parse_value(&name, value.into())?;
+        fields.append(name, value, limit)
+    }
+
+    #[test]
+    fn what_a_component_may_not_set() {
+        let mut fields = Fields::mutable();
+        for (name, value, expected) in [
+            ("x-a", "1", Ok(())),
+            ("x-a", "2", Ok(())),
+            ("X-B", "", Ok(())),
+            ("content-length", "5", Ok(())),
+            ("content-length", "5", Err(HeaderError::InvalidSyntax)),
+            ("Host", "x", Err(HeaderError::Forbidden)),
+            ("connection", "close", Err(HeaderError::Forbidden)),
+            ("Transfer-Encoding", "chunked", Err(HeaderError::Forbidden)),
+            ("", "1", Err(HeaderError::InvalidSyntax)),
+            ("x a", "1", Err(HeaderError::InvalidSyntax)),
+            ("x-a", "1\r\nx-b: 2", Err(HeaderError::InvalidSyntax)),
+            ("x-a", "\0", Err(HeaderError::InvalidSyntax)),
+        ] {
+            let appended = append(&mut fields, name, value, 10_000);
+            assert_eq!(
+                format!("{appended:?}"),
+                format!("{expected:?}"),
+                "{name}: {value}"
+            );
+        }
+        for value in ["", "+5", "-5", " 5", "5a"] {
+            assert!(
+                append(&mut Fields::mutable(), "content-length", value, 10_000).is_err(),
+                "{value}"
+            );
+        }
+        fields.seal();
+        assert!(matches!(
+            append(&mut fields, "x-c", "1", 10_000),
+            Err(HeaderError::Immutable)
+        ));
+    }
+
+    #[test]
+    fn fields_are_limited_in_size_and_removing_makes_room() {
+        let mut fields = Fields::mutable();
+        let many = (0..)
+            .take_while(|_| append(&mut fields, "x-a", "", 10_000).is_ok())
+            .count();
+        assert!((10..1000).contains(&many), "{many}");
+        fields.remove(&HeaderName::from_static("x-a")).unwrap();
+        assert_eq!(fields.size, 0);
+        append(&mut fields, "x-a", "", 10_000).unwrap();
+    }
+
+    #[test]
+    fn the_connection_s_fields_are_hidden() {
+        let map: HeaderMap = [
+            (header::HOST, "x"),
+            (header::CONNECTION, "close"),
+            (header::ACCEPT, "*/*"),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name, HeaderValue::from_static(value)))
+        .collect();
+        let fields = Fields::immutable(Arc::new(map));
+        assert_eq!(
+            fields
+                .visible()
+                .map(|(name, _)| name.as_str())
+                .collect::<Vec<_>>(),
+            ["accept"]
+        );
+    }
+}

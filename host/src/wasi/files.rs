@@ -1,0 +1,515 @@
+//! The functions of `wasi:filesystem` and `wasi:io` that the host does its own way:
+//!
+//! * Reading does not wait for a disk on a thread that serves other connections: what is not in
+//!   the page cache is read by a pool of threads.
+//! * Neither does writing more than a little, `sync`, or reading a directory.
+//! * A splice from a file to a response moves no bytes at all: the connection sends them from the
+//!   page cache.
+
+use super::bindings::wasi::http::types::IoError;
+use super::outgoing::BodyStream;
+use crate::pipe::{Chunk, FileChunk};
+use crate::state::State;
+use bytes::{Bytes, BytesMut};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::{Errno, ReadWriteFlags};
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use wasmtime::component::{Linker, Resource, ResourceTable, ResourceType};
+use wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystemCtxView};
+use wasmtime_wasi::p2::bindings::filesystem::types::{
+    DirectoryEntryStream, ErrorCode, HostDescriptor,
+};
+use wasmtime_wasi::p2::bindings::io::streams::{self, HostOutputStream};
+use wasmtime_wasi::p2::{
+    DynInputStream, DynOutputStream, FsResult, InputStream, OutputStream, Pollable, StreamError,
+    StreamResult,
+};
+use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn_blocking};
+
+/// How much a read moves at most.
+const READ: usize = 64 * 1024;
+
+/// How much a write takes at most.
+const WRITE: usize = 256 * 1024;
+
+/// So much of a file is written to the page cache without asking a thread to wait for it: Linux
+/// makes those wait who dirty many pages.
+const WRITTEN_INLINE: u64 = 64 * 1024;
+
+/// Where a stream of a file stands; shared with [`State`], which so knows what a splice is from.
+#[derive(Debug)]
+pub(crate) struct FileCursor {
+    file: Arc<File>,
+    position: AtomicU64,
+    /// Content was read ahead of the position, or is being read.
+    is_ahead: AtomicBool,
+}
+
+/// The content of a file as an `input-stream`.
+struct FileReader {
+    cursor: Arc<FileCursor>,
+    ahead: Ahead,
+}
+
+enum Ahead {
+    Nothing,
+    Reading(AbortOnDropJoinHandle<io::Result<Bytes>>),
+    Read(Bytes),
+    Failed(io::Error),
+}
+
+impl FileReader {
+    fn set_ahead(&mut self, ahead: Ahead) {
+        self.cursor
+            .is_ahead
+            .store(!matches!(ahead, Ahead::Nothing), Ordering::Relaxed);
+        self.ahead = ahead;
+    }
+
+    /// Reads, or begins to, unless that has been done.
+    fn begin(&mut self, size: usize) {
+        if !matches!(self.ahead, Ahead::Nothing) {
+            return;
+        }
+        let offset = self.cursor.position.load(Ordering::Relaxed);
+        let size = size.clamp(1, READ);
+        let ahead = match read_cached(&self.cursor.file, offset, size) {
+            Some(Ok(bytes)) => Ahead::Read(bytes),
+            Some(Err(error)) => Ahead::Failed(error),
+            None => {
+                let file = Arc::clone(&self.cursor.file);
+                Ahead::Reading(spawn_blocking(move || read_blocking(&file, offset, size)))
+            }
+        };
+        self.set_ahead(ahead);
+    }
+
+    /// Waits for what was begun.
+    async fn wait(&mut self) {
+        if let Ahead::Reading(task) = &mut self.ahead {
+            let ahead = task.await.map_or_else(Ahead::Failed, Ahead::Read);
+            self.set_ahead(ahead);
+        }
+    }
+
+    /// Takes what was read. Nothing read is the end of the file.
+    fn take(&mut self, size: usize) -> StreamResult<Bytes> {
+        match &mut self.ahead {
+            Ahead::Nothing | Ahead::Reading(_) => Ok(Bytes::new()),
+            Ahead::Read(bytes) if bytes.is_empty() => Err(StreamError::Closed),
+            Ahead::Read(bytes) => {
+                let taken = bytes.split_to(size.min(bytes.len()));
+                self.cursor
+                    .position
+                    .fetch_add(taken.len() as u64, Ordering::Relaxed);
+                if bytes.is_empty() {
+                    self.set_ahead(Ahead::Nothing);
+                }
+                Ok(taken)
+            }
+            Ahead::Failed(_) => match std::mem::replace(&mut self.ahead, Ahead::Read(Bytes::new()))
+            {
+                Ahead::Failed(error) => Err(StreamError::LastOperationFailed(error.into())),
+                _ => Err(StreamError::Closed),
+            },
+        }
+    }
+}
+
+#[async_trait]
+impl InputStream for FileReader {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        self.begin(size);
+        self.take(size)
+    }
+
+    async fn blocking_read(&mut self, size: usize) -> StreamResult<Bytes> {
+        self.begin(size);
+        self.wait().await;
+        self.take(size)
+    }
+}
+
+#[async_trait]
+impl Pollable for FileReader {
+    async fn ready(&mut self) {
+        self.begin(READ);
+        self.wait().await;
+    }
+}
+
+/// Reads what is in the page cache; nothing if that would have to wait for a disk.
+pub(crate) fn read_cached(file: &File, offset: u64, size: usize) -> Option<io::Result<Bytes>> {
+    let mut buffer = BytesMut::zeroed(size);
+    match rustix::io::preadv2(
+        file,
+        &mut [IoSliceMut::new(&mut buffer)],
+        offset,
+        ReadWriteFlags::NOWAIT,
+    ) {
+        Ok(length) => {
+            buffer.truncate(length);
+            Some(Ok(buffer.freeze()))
+        }
+        // Not there, or the file system can't tell.
+        Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => None,
+        Err(error) => Some(Err(error.into())),
+    }
+}
+
+/// Reads, waiting for a disk.
+pub(crate) fn read_blocking(file: &File, offset: u64, size: usize) -> io::Result<Bytes> {
+    let mut buffer = BytesMut::zeroed(size);
+    loop {
+        match file.read_at(&mut buffer, offset) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            length => {
+                buffer.truncate(length?);
+                return Ok(buffer.freeze());
+            }
+        }
+    }
+}
+
+/// The content of a file as an `output-stream`.
+struct FileWriter {
+    file: Arc<File>,
+    /// Where to write next; nothing to append.
+    position: Option<u64>,
+    state: Writing,
+}
+
+enum Writing {
+    Ready,
+    Busy(AbortOnDropJoinHandle<io::Result<()>>),
+    Failed(io::Error),
+    Closed,
+}
+
+impl FileWriter {
+    fn begin(&mut self, bytes: Bytes) {
+        let end = self.position.map(|position| position + bytes.len() as u64);
+        let file = Arc::clone(&self.file);
+        let position = std::mem::replace(&mut self.position, end);
+        self.state = if end.is_some_and(|end| end <= WRITTEN_INLINE) {
+            write_all(&file, position, &bytes).map_or_else(Writing::Failed, |()| Writing::Ready)
+        } else {
+            Writing::Busy(spawn_blocking(move || write_all(&file, position, &bytes)))
+        };
+    }
+
+    async fn wait(&mut self) {
+        if let Writing::Busy(task) = &mut self.state {
+            self.state = task.await.map_or_else(Writing::Failed, |()| Writing::Ready);
+        }
+    }
+
+    /// Whether the last write is done; a failure is said once.
+    fn check(&mut self) -> StreamResult<bool> {
+        match &self.state {
+            Writing::Ready => Ok(true),
+            Writing::Busy(_) => Ok(false),
+            Writing::Failed(_) | Writing::Closed => {
+                match std::mem::replace(&mut self.state, Writing::Closed) {
+                    Writing::Failed(error) => Err(StreamError::LastOperationFailed(error.into())),
+                    _ => Err(StreamError::Closed),
+                }
+            }
+        }
+    }
+}
+
+fn write_all(file: &File, position: Option<u64>, mut bytes: &[u8]) -> io::Result<()> {
+    if let Some(position) = position {
+        return file.write_all_at(bytes, position);
+    }
+    while !bytes.is_empty() {
+        match rustix::io::pwritev2(file, &[io::IoSlice::new(bytes)], 0, ReadWriteFlags::APPEND) {
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+#[async_trait]
+impl OutputStream for FileWriter {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if !self.check()? || bytes.len() > WRITE {
+            return Err(StreamError::trap(
+                "more was written than check-write permits",
+            ));
+        }
+        self.begin(bytes);
+        Ok(())
+    }
+
+    async fn blocking_write_and_flush(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.wait().await;
+        self.check()?;
+        self.begin(bytes);
+        self.wait().await;
+        self.check().map(drop)
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        self.check().map(drop)
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(if self.check()? { WRITE } else { 0 })
+    }
+}
+
+#[async_trait]
+impl Pollable for FileWriter {
+    async fn ready(&mut self) {
+        self.wait().await;
+    }
+}
+
+/// Puts the functions of this module in the place of wasmtime's.
+pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
+    linker.allow_shadowing(true);
+    override_filesystem(linker)?;
+    override_streams(linker)?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
+    let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
+    types.func_wrap(
+        "[method]descriptor.read-via-stream",
+        |mut store: StoreContextMut<'_, State>,
+         (descriptor, offset): (Resource<Descriptor>, u64)| {
+            let state = store.data_mut();
+            let file = match state.table.get(&descriptor)? {
+                Descriptor::File(file) => Arc::clone(&file.file),
+                Descriptor::Dir(_) => return Ok((Err(ErrorCode::IsDirectory),)),
+            };
+            let cursor = Arc::new(FileCursor {
+                file,
+                position: offset.into(),
+                is_ahead: false.into(),
+            });
+            let reader: DynInputStream = Box::new(FileReader {
+                cursor: Arc::clone(&cursor),
+                ahead: Ahead::Nothing,
+            });
+            let stream = state.table.push(reader)?;
+            state.readers.push((stream.rep(), cursor));
+            Ok((Ok(stream),))
+        },
+    )?;
+    types.func_wrap(
+        "[method]descriptor.write-via-stream",
+        |mut store: StoreContextMut<'_, State>,
+         (descriptor, offset): (Resource<Descriptor>, u64)| {
+            Ok((writer(
+                &mut store.data_mut().table,
+                &descriptor,
+                Some(offset),
+            )?,))
+        },
+    )?;
+    types.func_wrap(
+        "[method]descriptor.append-via-stream",
+        |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
+            Ok((writer(&mut store.data_mut().table, &descriptor, None)?,))
+        },
+    )?;
+    for (name, sync) in [
+        (
+            "[method]descriptor.sync",
+            File::sync_all as fn(&File) -> io::Result<()>,
+        ),
+        ("[method]descriptor.sync-data", File::sync_data),
+    ] {
+        types.func_wrap_async(
+            name,
+            move |store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
+                Box::new(async move {
+                    let descriptor = store.data().table.get(&descriptor)?.clone();
+                    let synced = spawn_blocking(move || match descriptor {
+                        Descriptor::File(file) => sync(&file.file),
+                        Descriptor::Dir(directory) => sync(&readable(&directory)?),
+                    });
+                    Ok((synced.await.map_err(ErrorCode::from),))
+                })
+            },
+        )?;
+    }
+    types.func_wrap_async(
+        "[method]descriptor.read-directory",
+        |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
+            Box::new(async move {
+                let result = read_directory(&mut store.data_mut().filesystem(), &descriptor).await;
+                Ok((result.map(Ok).or_else(|error| error.downcast().map(Err))?,))
+            })
+        },
+    )?;
+    types.func_wrap(
+        "filesystem-error-code",
+        |store: StoreContextMut<'_, State>, (error,): (Resource<IoError>,)| {
+            let error = store.data().table.get(&error)?.downcast_ref::<io::Error>();
+            Ok((error.map(
+                |error| match error.raw_os_error().map(Errno::from_raw_os_error) {
+                    Some(Errno::DQUOT) => ErrorCode::Quota,
+                    Some(Errno::ROFS) => ErrorCode::ReadOnly,
+                    _ => ErrorCode::from(error),
+                },
+            ),))
+        },
+    )
+}
+
+fn override_streams(linker: &mut Linker<State>) -> Result<()> {
+    let mut streams = linker.instance("wasi:io/streams@0.2.12")?;
+    // Their streams go with the state that was kept of them.
+    streams.resource(
+        "input-stream",
+        ResourceType::host::<DynInputStream>(),
+        |mut store, rep| {
+            let state = store.data_mut();
+            state.readers.retain(|&(reader, _)| reader != rep);
+            state
+                .table
+                .delete(Resource::<DynInputStream>::new_own(rep))?;
+            Ok(())
+        },
+    )?;
+    streams.resource(
+        "output-stream",
+        ResourceType::host::<DynOutputStream>(),
+        |mut store, rep| {
+            let state = store.data_mut();
+            state.bodies.retain(|&(body, _)| body != rep);
+            state
+                .table
+                .delete(Resource::<DynOutputStream>::new_own(rep))?;
+            Ok(())
+        },
+    )?;
+    streams.func_wrap_async(
+        "[method]output-stream.blocking-splice",
+        |mut store: StoreContextMut<'_, State>,
+         (output, input, length): (Resource<DynOutputStream>, Resource<DynInputStream>, u64)| {
+            Box::new(async move {
+                let state = store.data_mut();
+                let result = match state.file_to_body(&output, &input) {
+                    Some((cursor, body)) => {
+                        std::future::poll_fn(|context| body.pipe.poll_room(context)).await;
+                        splice_file(&cursor, &body, length).await
+                    }
+                    None => state.table.blocking_splice(output, input, length).await,
+                };
+                convert(&mut state.table, result)
+            })
+        },
+    )
+}
+
+impl State {
+    /// Whether a splice is from a file to a response, with nothing read ahead.
+    fn file_to_body(
+        &self,
+        output: &Resource<DynOutputStream>,
+        input: &Resource<DynInputStream>,
+    ) -> Option<(Arc<FileCursor>, BodyStream)> {
+        let (_, cursor) = self.readers.iter().find(|(rep, _)| *rep == input.rep())?;
+        let (_, body) = self.bodies.iter().find(|(rep, _)| *rep == output.rep())?;
+        (!cursor.is_ahead.load(Ordering::Relaxed)).then(|| (Arc::clone(cursor), body.clone()))
+    }
+}
+
+/// Hands a part of the file to the connection, as much of `length` as there is.
+async fn splice_file(cursor: &FileCursor, body: &BodyStream, length: u64) -> StreamResult<u64> {
+    let offset = cursor.position.load(Ordering::Relaxed);
+    let metadata = cursor
+        .file
+        .metadata()
+        .map_err(|error| StreamError::LastOperationFailed(error.into()))?;
+    let length = metadata.len().saturating_sub(offset).min(length);
+    if length == 0 {
+        return Err(StreamError::Closed);
+    }
+    body.push(Chunk::File(FileChunk {
+        file: Arc::clone(&cursor.file),
+        offset,
+        length,
+    }))?;
+    cursor.position.store(offset + length, Ordering::Relaxed);
+    Ok(length)
+}
+
+fn convert<T>(
+    table: &mut ResourceTable,
+    result: StreamResult<T>,
+) -> Result<(Result<T, streams::StreamError>,)> {
+    match result {
+        Ok(value) => Ok((Ok(value),)),
+        Err(error) => Ok((Err(streams::Host::convert_stream_error(table, error)?),)),
+    }
+}
+
+fn writer(
+    table: &mut ResourceTable,
+    descriptor: &Resource<Descriptor>,
+    position: Option<u64>,
+) -> Result<Result<Resource<DynOutputStream>, ErrorCode>> {
+    let file = match table.get(descriptor)? {
+        Descriptor::File(file) if file.perms.write_not_permitted() => {
+            return Ok(Err(ErrorCode::NotPermitted));
+        }
+        Descriptor::File(file) => Arc::clone(&file.file),
+        Descriptor::Dir(_) => return Ok(Err(ErrorCode::BadDescriptor)),
+    };
+    let writer: DynOutputStream = Box::new(FileWriter {
+        file,
+        position,
+        state: Writing::Ready,
+    });
+    Ok(Ok(table.push(writer)?))
+}
+
+/// A directory is mapped by a descriptor that can be looked up from only; this one can be synced.
+fn readable(directory: &Dir) -> io::Result<File> {
+    Ok(rustix::fs::openat(
+        &directory.dir,
+        ".",
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?
+    .into())
+}
+
+/// Reads a directory as wasmtime does, in the pool of threads: it may be large.
+async fn read_directory(
+    filesystem: &mut WasiFilesystemCtxView<'_>,
+    descriptor: &Resource<Descriptor>,
+) -> FsResult<Resource<DirectoryEntryStream>> {
+    let directory = match filesystem.table.get(descriptor)? {
+        Descriptor::Dir(directory) => directory,
+        Descriptor::File(_) => return Err(ErrorCode::NotDirectory.into()),
+    };
+    let in_pool = Dir::new(
+        directory.dir.try_clone()?,
+        directory.perms,
+        directory.open_mode,
+        false,
+    );
+    let in_pool = filesystem.table.push(Descriptor::Dir(in_pool))?;
+    let entries = filesystem
+        .read_directory(Resource::new_borrow(in_pool.rep()))
+        .await;
+    filesystem.table.delete(in_pool)?;
+    entries
+}

@@ -1,0 +1,228 @@
+//! `wasi:http/types`: the request, and its content.
+
+use super::Fields;
+use super::bindings::wasi::http::types::{self as http_types, ErrorCode};
+use crate::connection::input::SharedInput;
+use crate::http1::refusal::Refusal;
+use crate::state::State;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use wasmtime::Result;
+use wasmtime::component::Resource;
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::p2::{
+    DynInputStream, DynPollable, InputStream, Pollable, StreamError, StreamResult, subscribe,
+};
+
+/// `incoming-request`: there is one for each call of the component.
+pub struct IncomingRequest {
+    pub(crate) method: Method,
+    pub(crate) target: Uri,
+    pub(crate) authority: String,
+    pub(crate) fields: Arc<HeaderMap>,
+    /// The content, until it is consumed.
+    pub(crate) content: Option<SharedInput>,
+}
+
+/// `incoming-body`
+pub struct IncomingBody {
+    input: SharedInput,
+    has_stream: bool,
+}
+
+/// `future-trailers`
+pub struct FutureTrailers {
+    input: SharedInput,
+    result: Option<Result<HeaderMap, Refusal>>,
+    consumed: bool,
+}
+
+/// The content as an `input-stream`.
+struct ContentStream(SharedInput);
+
+/// What the component is told of a failure of its client.
+fn error_code(refusal: Refusal, received: u64) -> ErrorCode {
+    match refusal {
+        Refusal::ContentTooLarge => ErrorCode::HttpRequestBodySize(Some(received)),
+        Refusal::ContentTooSlow => ErrorCode::ConnectionReadTimeout,
+        Refusal::ContentCutShort => ErrorCode::ConnectionTerminated,
+        Refusal::FieldsTooLarge => ErrorCode::HttpRequestTrailerSectionSize(None),
+        _ => ErrorCode::HttpProtocolError,
+    }
+}
+
+impl ContentStream {
+    fn poll_read(&self, context: &mut Context<'_>, size: usize) -> Poll<StreamResult<Bytes>> {
+        let mut input = self.0.lock();
+        input
+            .poll_content(context, size)
+            .map(|content| match content {
+                Ok(Some(bytes)) => Ok(bytes),
+                Ok(None) => Err(StreamError::Closed),
+                Err(refusal) => {
+                    let error = error_code(refusal, input.received());
+                    Err(StreamError::LastOperationFailed(wasmtime::Error::from(
+                        error,
+                    )))
+                }
+            })
+    }
+}
+
+#[async_trait]
+impl InputStream for ContentStream {
+    fn read(&mut self, size: usize) -> StreamResult<Bytes> {
+        match self.poll_read(&mut Context::from_waker(Waker::noop()), size) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Ok(Bytes::new()),
+        }
+    }
+
+    async fn blocking_read(&mut self, size: usize) -> StreamResult<Bytes> {
+        poll_fn(|context| self.poll_read(context, size)).await
+    }
+}
+
+#[async_trait]
+impl Pollable for ContentStream {
+    async fn ready(&mut self) {
+        poll_fn(|context| self.0.lock().poll_readable(context)).await;
+    }
+}
+
+#[async_trait]
+impl Pollable for FutureTrailers {
+    async fn ready(&mut self) {
+        if self.result.is_none() {
+            self.result = Some(poll_fn(|context| self.input.lock().poll_trailers(context)).await);
+        }
+    }
+}
+
+impl State {
+    fn request(&self) -> Result<&IncomingRequest> {
+        self.request
+            .as_ref()
+            .ok_or_else(|| wasmtime::format_err!("the request was dropped"))
+    }
+}
+
+impl http_types::HostIncomingRequest for State {
+    fn method(&mut self, _: Resource<IncomingRequest>) -> Result<http_types::Method> {
+        use http_types::Method as M;
+        Ok(match self.request()?.method {
+            Method::GET => M::Get,
+            Method::HEAD => M::Head,
+            Method::POST => M::Post,
+            Method::PUT => M::Put,
+            Method::DELETE => M::Delete,
+            Method::CONNECT => M::Connect,
+            Method::OPTIONS => M::Options,
+            Method::TRACE => M::Trace,
+            Method::PATCH => M::Patch,
+            ref other => M::Other(other.as_str().to_owned()),
+        })
+    }
+
+    fn path_with_query(&mut self, _: Resource<IncomingRequest>) -> Result<Option<String>> {
+        Ok(self
+            .request()?
+            .target
+            .path_and_query()
+            .map(|path| path.as_str().to_owned()))
+    }
+
+    fn scheme(&mut self, _: Resource<IncomingRequest>) -> Result<Option<http_types::Scheme>> {
+        Ok(Some(http_types::Scheme::Http))
+    }
+
+    fn authority(&mut self, _: Resource<IncomingRequest>) -> Result<Option<String>> {
+        Ok(Some(self.request()?.authority.clone()))
+    }
+
+    fn headers(&mut self, _: Resource<IncomingRequest>) -> Result<Resource<Fields>> {
+        let fields = Fields::immutable(Arc::clone(&self.request()?.fields));
+        Ok(self.table.push(fields)?)
+    }
+
+    fn consume(
+        &mut self,
+        _: Resource<IncomingRequest>,
+    ) -> Result<Result<Resource<IncomingBody>, ()>> {
+        let request = self.request.as_mut();
+        let Some(input) = request.and_then(|request| request.content.take()) else {
+            return Ok(Err(()));
+        };
+        Ok(Ok(self.table.push(IncomingBody {
+            input,
+            has_stream: false,
+        })?))
+    }
+
+    fn drop(&mut self, _: Resource<IncomingRequest>) -> Result<()> {
+        self.request = None;
+        Ok(())
+    }
+}
+
+impl http_types::HostIncomingBody for State {
+    fn stream(
+        &mut self,
+        body: Resource<IncomingBody>,
+    ) -> Result<Result<Resource<DynInputStream>, ()>> {
+        let state = self.table.get_mut(&body)?;
+        if std::mem::replace(&mut state.has_stream, true) {
+            return Ok(Err(()));
+        }
+        let stream: DynInputStream = Box::new(ContentStream(state.input.clone()));
+        Ok(Ok(self.table.push_child(stream, &body)?))
+    }
+
+    fn finish(&mut self, body: Resource<IncomingBody>) -> Result<Resource<FutureTrailers>> {
+        let IncomingBody { input, .. } = self.table.delete(body)?;
+        Ok(self.table.push(FutureTrailers {
+            input,
+            result: None,
+            consumed: false,
+        })?)
+    }
+
+    fn drop(&mut self, body: Resource<IncomingBody>) -> Result<()> {
+        self.table.delete(body)?;
+        Ok(())
+    }
+}
+
+impl http_types::HostFutureTrailers for State {
+    fn subscribe(&mut self, trailers: Resource<FutureTrailers>) -> Result<Resource<DynPollable>> {
+        subscribe(&mut self.table, trailers)
+    }
+
+    fn get(
+        &mut self,
+        trailers: Resource<FutureTrailers>,
+    ) -> Result<Option<Result<Result<Option<Resource<Fields>>, ErrorCode>, ()>>> {
+        let trailers = self.table.get_mut(&trailers)?;
+        if trailers.consumed {
+            return Ok(Some(Err(())));
+        }
+        let Some(result) = trailers.result.take() else {
+            return Ok(None);
+        };
+        trailers.consumed = true;
+        let received = trailers.input.lock().received();
+        Ok(Some(Ok(match result {
+            Ok(fields) if fields.is_empty() => Ok(None),
+            Ok(fields) => Ok(Some(self.table.push(Fields::immutable(Arc::new(fields)))?)),
+            Err(refusal) => Err(error_code(refusal, received)),
+        })))
+    }
+
+    fn drop(&mut self, trailers: Resource<FutureTrailers>) -> Result<()> {
+        self.table.delete(trailers)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,256 @@
+//! `wasi:http/types`: the response, and its content.
+
+use super::Fields;
+use super::bindings::wasi::http::types::{self as http_types, ErrorCode};
+use crate::pipe::{Chunk, Pipe};
+use crate::state::State;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use std::future::poll_fn;
+use std::sync::Arc;
+use wasmtime::component::Resource;
+use wasmtime::{Result, format_err};
+use wasmtime_wasi::async_trait;
+use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, StreamResult};
+
+/// `response-outparam`: there is one for each call of the component.
+pub struct ResponseOutparam;
+
+/// `outgoing-response`
+pub struct OutgoingResponse {
+    status: StatusCode,
+    fields: Fields,
+    pipe: Option<Arc<Pipe>>,
+}
+
+/// `outgoing-body`. Dropped before it is finished, it breaks the response off.
+pub struct OutgoingBody {
+    pipe: Arc<Pipe>,
+    /// The length that the response's fields promise.
+    promised: Option<u64>,
+    has_stream: bool,
+}
+
+/// The response's content as an `output-stream`.
+#[derive(Clone)]
+pub(crate) struct BodyStream {
+    pub(crate) pipe: Arc<Pipe>,
+    pub(crate) promised: Option<u64>,
+}
+
+/// What a component answers: `response-outparam.set`.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) fields: HeaderMap,
+    /// The content; nothing if the component asked for no place to write it.
+    pub(crate) pipe: Option<Arc<Pipe>>,
+}
+
+impl OutgoingBody {
+    pub(crate) fn new(pipe: Arc<Pipe>, promised: Option<u64>) -> Self {
+        Self {
+            pipe,
+            promised,
+            has_stream: false,
+        }
+    }
+}
+
+impl BodyStream {
+    /// Writes a chunk, unless it is more than was promised.
+    pub(crate) fn push(&self, chunk: Chunk) -> StreamResult<()> {
+        let total = self.pipe.written() + chunk.length();
+        if self.promised.is_some_and(|promised| total > promised) {
+            let error = ErrorCode::HttpResponseBodySize(Some(total));
+            return Err(StreamError::LastOperationFailed(wasmtime::Error::from(
+                error,
+            )));
+        }
+        self.pipe.push(chunk).map_err(|_| StreamError::Closed)
+    }
+}
+
+#[async_trait]
+impl OutputStream for BodyStream {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        if bytes.len() > self.check_write()? {
+            return Err(StreamError::Trap(format_err!(
+                "more was written than check-write permits"
+            )));
+        }
+        if bytes.is_empty() {
+            Ok(())
+        } else {
+            self.push(Chunk::Bytes(bytes))
+        }
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        self.check_write().map(drop)
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        self.pipe.room().map_err(|_| StreamError::Closed)
+    }
+}
+
+#[async_trait]
+impl Pollable for BodyStream {
+    async fn ready(&mut self) {
+        poll_fn(|context| self.pipe.poll_room(context)).await;
+    }
+}
+
+impl http_types::HostOutgoingResponse for State {
+    fn new(&mut self, fields: Resource<Fields>) -> Result<Resource<OutgoingResponse>> {
+        let mut fields = self.table.delete(fields)?;
+        fields.seal();
+        Ok(self.table.push(OutgoingResponse {
+            status: StatusCode::OK,
+            fields,
+            pipe: None,
+        })?)
+    }
+
+    fn status_code(&mut self, response: Resource<OutgoingResponse>) -> Result<u16> {
+        Ok(self.table.get(&response)?.status.as_u16())
+    }
+
+    fn set_status_code(
+        &mut self,
+        response: Resource<OutgoingResponse>,
+        code: u16,
+    ) -> Result<Result<(), ()>> {
+        let response = self.table.get_mut(&response)?;
+        // Only a final status is an answer.
+        match StatusCode::from_u16(code) {
+            Ok(status) if !status.is_informational() => {
+                response.status = status;
+                Ok(Ok(()))
+            }
+            _ => Ok(Err(())),
+        }
+    }
+
+    fn headers(&mut self, response: Resource<OutgoingResponse>) -> Result<Resource<Fields>> {
+        let fields = self.table.get(&response)?.fields.clone();
+        Ok(self.table.push(fields)?)
+    }
+
+    fn body(
+        &mut self,
+        response: Resource<OutgoingResponse>,
+    ) -> Result<Result<Resource<OutgoingBody>, ()>> {
+        let is_head = self.method == Method::HEAD;
+        let response = self.table.get_mut(&response)?;
+        if response.pipe.is_some() {
+            return Ok(Err(()));
+        }
+        // To HEAD, the length is that of what is not sent.
+        let length = response
+            .fields
+            .map
+            .get(header::CONTENT_LENGTH)
+            .filter(|_| !is_head);
+        let promised = match length.map(|value| value.to_str().unwrap_or_default().parse()) {
+            None => None,
+            Some(Ok(length)) => Some(length),
+            Some(Err(_)) => return Ok(Err(())),
+        };
+        let pipe = Arc::new(Pipe::default());
+        response.pipe = Some(Arc::clone(&pipe));
+        Ok(Ok(self.table.push(OutgoingBody::new(pipe, promised))?))
+    }
+
+    fn drop(&mut self, response: Resource<OutgoingResponse>) -> Result<()> {
+        self.table.delete(response)?;
+        Ok(())
+    }
+}
+
+impl http_types::HostOutgoingBody for State {
+    fn write(
+        &mut self,
+        body: Resource<OutgoingBody>,
+    ) -> Result<Result<Resource<DynOutputStream>, ()>> {
+        let state = self.table.get_mut(&body)?;
+        if std::mem::replace(&mut state.has_stream, true) {
+            return Ok(Err(()));
+        }
+        let body_stream = BodyStream {
+            pipe: Arc::clone(&state.pipe),
+            promised: state.promised,
+        };
+        let stream: DynOutputStream = Box::new(body_stream.clone());
+        let stream = self.table.push_child(stream, &body)?;
+        self.bodies.push((stream.rep(), body_stream));
+        Ok(Ok(stream))
+    }
+
+    fn finish(
+        &mut self,
+        body: Resource<OutgoingBody>,
+        trailers: Option<Resource<Fields>>,
+    ) -> Result<Result<(), ErrorCode>> {
+        let OutgoingBody { pipe, promised, .. } = self.table.delete(body)?;
+        let written = pipe.written();
+        if promised.is_some_and(|promised| promised != written) {
+            pipe.abort();
+            return Ok(Err(ErrorCode::HttpResponseBodySize(Some(written))));
+        }
+        let trailers = match trailers {
+            Some(trailers) => self.table.delete(trailers)?.into_map(),
+            None => HeaderMap::new(),
+        };
+        pipe.finish(trailers);
+        Ok(Ok(()))
+    }
+
+    fn drop(&mut self, body: Resource<OutgoingBody>) -> Result<()> {
+        self.table.delete(body)?.pipe.abort();
+        Ok(())
+    }
+}
+
+impl http_types::HostResponseOutparam for State {
+    fn set(
+        &mut self,
+        _: Resource<ResponseOutparam>,
+        response: Result<Resource<OutgoingResponse>, ErrorCode>,
+    ) -> Result<()> {
+        let answer = match response {
+            Ok(response) => {
+                let OutgoingResponse {
+                    status,
+                    fields,
+                    pipe,
+                } = self.table.delete(response)?;
+                Ok(Answer {
+                    status,
+                    fields: fields.into_map(),
+                    pipe,
+                })
+            }
+            Err(code) => Err(code),
+        };
+        self.exchange.answer(answer);
+        Ok(())
+    }
+
+    fn send_informational(
+        &mut self,
+        _: Resource<ResponseOutparam>,
+        _: u16,
+        fields: Resource<Fields>,
+    ) -> Result<Result<(), ErrorCode>> {
+        self.table.delete(fields)?;
+        Ok(Err(ErrorCode::InternalError(Some(
+            "informational responses are not sent".to_owned(),
+        ))))
+    }
+
+    fn drop(&mut self, _: Resource<ResponseOutparam>) -> Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,176 @@
+//! [`Worker`]: a thread that serves connections, each from its first byte to its last.
+
+use crate::config::Isolation;
+use crate::connection;
+use crate::permits::Lease;
+use crate::server::Shared;
+use std::io;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How often a worker says that it is not held up.
+const BEAT: Duration = Duration::from_millis(500);
+
+/// A worker that has not said so for this long is held up: by a file operation that hangs, since
+/// components are interrupted.
+const HELD_UP: Duration = Duration::from_secs(3);
+
+/// What the connections of a worker share.
+pub(crate) struct Worker {
+    pub(crate) shared: Arc<Shared>,
+    /// The server stops: no further requests.
+    pub(crate) draining: CancellationToken,
+    /// The time for requests in flight is over.
+    pub(crate) ending: CancellationToken,
+    /// Instances that have served and may again, for any connection.
+    idle: Mutex<Vec<Lease>>,
+    started: Instant,
+    /// When the worker last ran, in milliseconds since the start.
+    beat: AtomicU64,
+}
+
+/// A worker, from outside.
+pub(crate) struct Handle {
+    worker: Arc<Worker>,
+    connections: TaskTracker,
+    sender: UnboundedSender<Accepted>,
+    ended: oneshot::Receiver<()>,
+}
+
+/// A connection, and its permit.
+type Accepted = (TcpStream, OwnedSemaphorePermit);
+
+impl Worker {
+    /// Starts a worker.
+    ///
+    /// # Errors
+    ///
+    /// As the operating system says, when there can be no thread or no event queue.
+    pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<Handle> {
+        let worker = Arc::new(Self {
+            shared: Arc::clone(shared),
+            draining: shared.draining.child_token(),
+            ending: shared.ending.child_token(),
+            idle: Mutex::default(),
+            started: Instant::now(),
+            beat: AtomicU64::new(0),
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let connections = TaskTracker::new();
+        let (sender, receiver) = unbounded_channel();
+        let (end, ended) = oneshot::channel();
+        let run = {
+            let (worker, connections) = (Arc::clone(&worker), connections.clone());
+            move || {
+                runtime.block_on(worker.run(receiver, connections));
+                // Not waiting: a file operation that hangs never ends.
+                runtime.shutdown_background();
+                // Nobody may be waiting for it.
+                let _ = end.send(());
+            }
+        };
+        std::thread::Builder::new()
+            .name("worker".to_owned())
+            .spawn(run)?;
+        Ok(Handle {
+            worker,
+            connections,
+            sender,
+            ended,
+        })
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        mut receiver: UnboundedReceiver<Accepted>,
+        connections: TaskTracker,
+    ) {
+        tokio::spawn(Arc::clone(&self).beat());
+        if matches!(self.shared.config.isolation, Isolation::Shared(_)) {
+            tokio::spawn(Arc::clone(&self).give_back());
+        }
+        while let Some((stream, permit)) = receiver.recv().await {
+            let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
+                continue;
+            };
+            let serve = connection::serve(stream, Arc::clone(&self));
+            connections.spawn(async move {
+                serve.await;
+                drop(permit);
+            });
+        }
+        self.shared.ended.cancelled().await;
+    }
+
+    async fn beat(self: Arc<Self>) {
+        loop {
+            let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.beat.store(elapsed, Ordering::Relaxed);
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
+    /// Gives the permit of an instance that does nothing to whoever waits for one.
+    async fn give_back(self: Arc<Self>) {
+        loop {
+            self.shared.permits.wanted().await;
+            drop(self.take_idle());
+        }
+    }
+
+    /// Takes an instance that may serve again.
+    pub(crate) fn take_idle(&self) -> Option<Lease> {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop()
+    }
+
+    /// Keeps an instance that may serve again.
+    pub(crate) fn put_idle(&self, lease: Lease) {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(lease);
+    }
+}
+
+impl Handle {
+    /// Whether something holds the thread up.
+    pub(crate) fn is_held_up(&self) -> bool {
+        let beat = Duration::from_millis(self.worker.beat.load(Ordering::Relaxed));
+        self.worker.started.elapsed() > beat + HELD_UP
+    }
+
+    /// How many connections it serves.
+    pub(crate) fn load(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Hands a connection over.
+    pub(crate) fn serve(&self, accepted: Accepted) {
+        // It ends only after this is dropped.
+        let _ = self.sender.send(accepted);
+    }
+
+    /// Waits until all its connections have ended; there may be no more of them.
+    pub(crate) async fn connections_ended(&self) {
+        self.connections.close();
+        self.connections.wait().await;
+    }
+
+    /// Waits until the thread has ended.
+    pub(crate) async fn ended(self) {
+        drop(self.sender);
+        // An error too says that it has.
+        let _ = self.ended.await;
+    }
+}
