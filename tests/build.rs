@@ -1,0 +1,8 @@
+//! Builds the component that misbehaves.
+
+#[path = "../host/component.rs"]
+mod component;
+
+fn main() {
+    component::build("hostile", "HOSTILE");
+}

@@ -1,0 +1,88 @@
+//! The component, over TCP. Each file is a subject.
+//!
+//! A case in `on_both_hosts!` runs on our host and on the real `wasmtime serve`. One in
+//! `on_ours_only!` says why it can't on the other, which is held to it: should the case pass there,
+//! the test fails, and the case can move.
+
+use tests::{Host, Setup, TestServer};
+
+/// Defines cases, each with what it sets up.
+macro_rules! on_both_hosts {
+    ($($(#[$meta:meta])* fn $name:ident($server:ident, $setup:expr) $body:block)*) => {$(
+        $(#[$meta])*
+        mod $name {
+            use super::*;
+
+            fn case(host: Host) {
+                let setup: fn(Setup) -> Setup = $setup;
+                let $server: &TestServer = &setup(Setup::new(host)).start();
+                $body
+            }
+
+            #[test]
+            fn ours() {
+                case(Host::Ours);
+            }
+
+            #[test]
+            fn wasmtime_serve() {
+                case(Host::WasmtimeServe);
+            }
+        }
+    )*};
+}
+
+/// Defines cases that `wasmtime serve` fails, and says why.
+macro_rules! on_ours_only {
+    ($(#[doc = $reason:literal] fn $name:ident($server:ident, $setup:expr) $body:block)*) => {$(
+        mod $name {
+            use super::*;
+
+            fn case(host: Host) {
+                let setup: fn(Setup) -> Setup = $setup;
+                let $server: &TestServer = &setup(Setup::new(host)).start();
+                $body
+            }
+
+            #[test]
+            fn ours() {
+                case(Host::Ours);
+            }
+
+            #[doc = $reason]
+            #[test]
+            #[should_panic]
+            fn wasmtime_serve_differs() {
+                case(Host::WasmtimeServe);
+            }
+        }
+    )*};
+}
+
+mod coding;
+mod connection;
+mod containment;
+mod delete;
+mod echo;
+mod files;
+mod listing;
+mod precondition;
+mod range;
+mod routing;
+mod shutdown;
+mod upload;
+mod user_agent;
+mod world;
+
+/// The content that ranges are easy to see in.
+const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz";
+
+/// Nothing but an empty directory.
+fn bare(setup: Setup) -> Setup {
+    setup
+}
+
+/// A file `a.txt` of the alphabet.
+fn alphabet(setup: Setup) -> Setup {
+    setup.file("a.txt", ALPHABET)
+}

@@ -1,0 +1,59 @@
+//! Stopping: what is in flight finishes, what is idle ends.
+
+use super::*;
+
+#[test]
+fn idle_connections_end_and_requests_in_flight_finish() {
+    let mut server = Setup::new(Host::Ours)
+        .file("large", vec![7; 20_000_000])
+        .start();
+    let mut idle = server.connect();
+    assert_eq!(
+        server.get("/echo/a").send_on(&mut idle).unwrap().status,
+        200
+    );
+    let mut busy: Vec<_> = (0..20).map(|_| server.connect()).collect();
+    for connection in &mut busy {
+        connection
+            .send("GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
+        assert_eq!(connection.head().unwrap().status, 200);
+    }
+    server.begin_to_stop();
+    idle.expect_end().unwrap();
+    for mut connection in busy {
+        let content = connection.receive_to_end();
+        assert!(content.len() == 20_000_000 && content.iter().all(|&byte| byte == 7));
+    }
+    server.stop();
+}
+
+#[test]
+fn an_upload_in_flight_finishes() {
+    let mut server = Setup::new(Host::Ours).start();
+    let mut upload = server.connect();
+    upload.send("PUT /files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n").unwrap();
+    assert_eq!(upload.head().unwrap().status, 100);
+    server.begin_to_stop();
+    upload.send("0123456789").unwrap();
+    let response = upload.response("PUT").unwrap();
+    assert_eq!(
+        (response.status, response.field("connection")),
+        (201, Some("close"))
+    );
+    server.stop();
+    assert_eq!(server.read("a").as_deref(), Some(&b"0123456789"[..]));
+}
+
+#[test]
+fn what_does_not_finish_in_time_is_cut_off_and_cleaned_up() {
+    let mut server = Setup::new(Host::Ours)
+        .flags(&["--shutdown-timeout=0s"])
+        .start();
+    let mut upload = server.connect();
+    upload.send("PUT /files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n").unwrap();
+    assert_eq!(upload.head().unwrap().status, 100);
+    upload.send("01234").unwrap();
+    server.stop();
+    assert_eq!(server.names(), [""; 0]);
+}

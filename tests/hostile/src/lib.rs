@@ -1,0 +1,242 @@
+//! A component that does what no component should: the path of the request says what.
+
+#![cfg(target_os = "wasi")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use wasi::exports::http::incoming_handler::Guest;
+use wasi::http::types::{
+    ErrorCode, Fields, IncomingRequest, OutgoingBody, OutgoingRequest, OutgoingResponse,
+    ResponseOutparam,
+};
+use wasi::io::streams::OutputStream;
+
+struct Hostile;
+
+wasi::http::proxy::export!(Hostile);
+
+/// What an instance remembers: how many requests it has answered.
+static SERVED: AtomicU32 = AtomicU32::new(0);
+
+impl Guest for Hostile {
+    fn handle(request: IncomingRequest, outparam: ResponseOutparam) {
+        let path = request.path_with_query().unwrap_or_default();
+        let (path, query) = path.split_once('?').unwrap_or((&path, ""));
+        let number = query.parse().unwrap_or(0);
+        match path {
+            // What an instance remembers shows what it shares.
+            "/count" => text(
+                outparam,
+                &SERVED.fetch_add(1, Ordering::Relaxed).to_string(),
+            ),
+            "/trap-before" => trap(),
+            "/silent" => {}
+            "/exit" => wasi::cli::exit::exit(Ok(())),
+            "/error" => ResponseOutparam::set(
+                outparam,
+                Err(ErrorCode::InternalError(Some("no reason".to_owned()))),
+            ),
+            "/trap-mid" => {
+                let (body, stream) = begin(outparam, &[]);
+                write(&stream, &vec![b'x'; 100_000]);
+                let _ = (body, stream);
+                trap();
+            }
+            "/trap-after" => {
+                text(outparam, "whole");
+                trap();
+            }
+            "/drop-body" => {
+                let (body, stream) = begin(outparam, &[]);
+                write(&stream, b"partial");
+                drop(stream);
+                drop(body);
+            }
+            "/return-mid" => {
+                let (body, stream) = begin(outparam, &[]);
+                write(&stream, b"partial");
+                std::mem::forget((body, stream));
+            }
+            "/too-short" => {
+                let (body, stream) = begin(outparam, &[("content-length", "100")]);
+                write(&stream, b"partial");
+                drop(stream);
+                let _ = OutgoingBody::finish(body, None);
+            }
+            "/too-long" => {
+                let (body, stream) = begin(outparam, &[("content-length", "3")]);
+                let _ = stream.blocking_write_and_flush(b"more");
+                drop(stream);
+                let _ = OutgoingBody::finish(body, None);
+            }
+            "/empty-promise" => {
+                ResponseOutparam::set(outparam, Ok(response(&[("content-length", "5")])))
+            }
+            "/loop-before" => spin(),
+            "/loop-mid" => {
+                let (_body, stream) = begin(outparam, &[]);
+                write(&stream, b"partial");
+                spin();
+            }
+            "/sleep-before" => sleep(number),
+            "/sleep-mid" => {
+                let (_body, stream) = begin(outparam, &[]);
+                write(&stream, b"partial");
+                sleep(number);
+            }
+            "/slow-head" => {
+                let (body, stream) = begin(outparam, &[]);
+                sleep(number);
+                write(&stream, b"late");
+                drop(stream);
+                let _ = OutgoingBody::finish(body, None);
+            }
+            "/after-work" => {
+                text(outparam, "whole");
+                sleep(number);
+            }
+            "/memory" => {
+                let bomb: Vec<u8> = vec![1; number];
+                text(outparam, &std::hint::black_box(bomb).len().to_string());
+            }
+            "/handles" => {
+                let fields: Vec<_> = (0..number).map(|_| Fields::new()).collect();
+                text(outparam, &fields.len().to_string());
+            }
+            // Left behind, where every instance that is reused would have more of them.
+            "/leak" => {
+                std::mem::forget(Fields::new());
+                text(
+                    outparam,
+                    &SERVED.fetch_add(1, Ordering::Relaxed).to_string(),
+                );
+            }
+            "/fields" => {
+                let fields = Fields::new();
+                let appended = (0..number)
+                    .take_while(|_| fields.append("x-many", b"value").is_ok())
+                    .count();
+                text(outparam, &appended.to_string());
+            }
+            "/random" => text(
+                outparam,
+                &wasi::random::random::get_random_bytes(number as u64)
+                    .len()
+                    .to_string(),
+            ),
+            "/write" => {
+                let (body, stream) = begin(outparam, &[]);
+                let _ = stream.write(&vec![b'x'; number]);
+                drop(stream);
+                let _ = OutgoingBody::finish(body, None);
+            }
+            "/print" => {
+                for _ in 0..number {
+                    eprintln!("\x1b[31mprinted");
+                }
+                text(outparam, "printed");
+            }
+            "/outgoing" => {
+                let outgoing = OutgoingRequest::new(Fields::new());
+                let denied = wasi::http::outgoing_handler::handle(outgoing, None);
+                text(outparam, &format!("{:?}", denied.err()));
+            }
+            "/environment" => text(
+                outparam,
+                &format!(
+                    "{:?} {:?}",
+                    wasi::cli::environment::get_environment(),
+                    std::env::args().collect::<Vec<_>>()
+                ),
+            ),
+            "/authority" => text(outparam, &format!("{:?}", request.authority())),
+            "/fields-seen" => text(
+                outparam,
+                &request
+                    .headers()
+                    .entries()
+                    .into_iter()
+                    .map(|(name, _)| name + " ")
+                    .collect::<String>(),
+            ),
+            "/open" => text(
+                outparam,
+                &format!("{:?}", std::fs::read(query).map(|content| content.len())),
+            ),
+            "/trailers" => {
+                let (body, stream) = begin(outparam, &[]);
+                write(&stream, b"content");
+                drop(stream);
+                let trailers = Fields::new();
+                let _ = trailers.append("x-trailer", b"seen");
+                let _ = OutgoingBody::finish(body, Some(trailers));
+            }
+            // Content for ever, as fast as the client takes it.
+            "/endless" => {
+                let (_body, stream) = begin(outparam, &[]);
+                while stream.blocking_write_and_flush(&[b'x'; 4096]).is_ok() {}
+            }
+            // Reads the content as slowly as it comes, and says how it ended.
+            "/receive" => receive(&request, outparam),
+            _ => text(outparam, "hostile"),
+        }
+    }
+}
+
+fn trap() -> ! {
+    std::process::abort()
+}
+
+fn spin() -> ! {
+    loop {
+        std::hint::black_box(0);
+    }
+}
+
+fn sleep(milliseconds: usize) {
+    std::thread::sleep(std::time::Duration::from_millis(milliseconds as u64));
+}
+
+fn response(fields: &[(&str, &str)]) -> OutgoingResponse {
+    let entries: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+        .collect();
+    OutgoingResponse::new(Fields::from_list(&entries).unwrap_or_else(|_| trap()))
+}
+
+fn begin(outparam: ResponseOutparam, fields: &[(&str, &str)]) -> (OutgoingBody, OutputStream) {
+    let response = response(fields);
+    let body = response.body().unwrap_or_else(|()| trap());
+    ResponseOutparam::set(outparam, Ok(response));
+    let stream = body.write().unwrap_or_else(|()| trap());
+    (body, stream)
+}
+
+fn write(stream: &OutputStream, bytes: &[u8]) {
+    for chunk in bytes.chunks(4096) {
+        if stream.blocking_write_and_flush(chunk).is_err() {
+            return;
+        }
+    }
+}
+
+fn text(outparam: ResponseOutparam, text: &str) {
+    let (body, stream) = begin(outparam, &[]);
+    write(&stream, text.as_bytes());
+    drop(stream);
+    let _ = OutgoingBody::finish(body, None);
+}
+
+fn receive(request: &IncomingRequest, outparam: ResponseOutparam) {
+    let Ok(body) = request.consume() else { trap() };
+    let Ok(stream) = body.stream() else { trap() };
+    let mut received = 0;
+    let end = loop {
+        match stream.blocking_read(64 * 1024) {
+            Ok(bytes) => received += bytes.len(),
+            Err(error) => break error,
+        }
+    };
+    eprintln!("received {received}: {end:?}");
+    text(outparam, &received.to_string());
+}

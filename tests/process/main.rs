@@ -1,0 +1,286 @@
+//! The program: flags, exit codes, messages, signals.
+
+use rustix::process::{Pid, Signal, kill_process};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitStatus;
+use tests::{Connection, Process, Request};
+
+fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Process {
+    Process::start(
+        Path::new(env!("CARGO_BIN_EXE_http-server")),
+        arguments,
+        variables,
+    )
+}
+
+/// Runs the program to its end: how it ended, and what it said on stdout and on stderr.
+fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let (status, stdout, stderr) = start(arguments, &[]).end();
+    (status.code(), stdout, stderr)
+}
+
+fn address(process: &mut Process) -> SocketAddr {
+    let line = process.line_with("listening on http://");
+    let address = line
+        .strip_prefix("listening on http://")
+        .expect("a line of its own");
+    address.parse().expect("an address")
+}
+
+fn serve(arguments: &[&str]) -> (Process, SocketAddr) {
+    let mut process = start(&[&["--port=0", "--threads=1"], arguments].concat(), &[]);
+    let address = address(&mut process);
+    (process, address)
+}
+
+fn signal(process: &Process, signal: Signal) {
+    let id = Pid::from_raw(process.id().cast_signed()).expect("a process");
+    kill_process(id, signal).expect("it runs");
+}
+
+/// One sentence on stderr, and nothing that looks like a program's failure.
+fn assert_is_sentence(stderr: &str) {
+    assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
+    assert!(
+        stderr.starts_with("http-server: ")
+            && !stderr.contains("panicked")
+            && !stderr.contains("RUST_BACKTRACE"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn help_and_version() {
+    let (code, stdout, stderr) = run(&["--help"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    for flag in [
+        "--directory",
+        "--listen",
+        "--port",
+        "--read-only",
+        "--component",
+        "--env",
+        "--threads",
+        "--isolation",
+        "--shutdown-timeout",
+        "--max-memory",
+    ] {
+        assert!(stdout.contains(flag), "{flag}");
+    }
+    assert!(stdout.lines().all(|line| line.chars().count() <= 100));
+    let (code, stdout, _) = run(&["--version"]);
+    assert_eq!(
+        (code, stdout.as_str()),
+        (
+            Some(0),
+            concat!("http-server ", env!("CARGO_PKG_VERSION"), "\n")
+        )
+    );
+}
+
+#[test]
+fn wrong_usage_is_2_and_says_what_is_wrong() {
+    for (arguments, says) in [
+        (&["--port=65536"][..], "65536"),
+        (&["--port=x"], "--port"),
+        (&["--listen=nowhere"], "--listen"),
+        (&["--listen=127.0.0.1:0", "--port=1"], "--port"),
+        (&["--env=NOVALUE"], "NAME=VALUE"),
+        (&["--threads=0"], "--threads"),
+        (&["--isolation=none"], "--isolation"),
+        (&["--max-memory=lots"], "--max-memory"),
+        (&["--idle-timeout=soon"], "--idle-timeout"),
+        (&["--nope"], "--nope"),
+        (&["argument"], "argument"),
+    ] {
+        let (code, _, stderr) = run(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}");
+        assert!(
+            stderr.starts_with("error: ") && stderr.contains(says),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn what_can_t_be_served_is_1_and_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("file"), "").unwrap();
+    std::fs::write(path("text.wasm"), "no component").unwrap();
+    std::fs::write(path("module.wasm"), wat::parse_str("(module)").unwrap()).unwrap();
+    std::fs::write(path("empty.wasm"), wat::parse_str("(component)").unwrap()).unwrap();
+    let sockets = r#"(component (import "wasi:sockets/instance-network@0.2.0" (instance (export "instance-network" (func (result u32))))))"#;
+    std::fs::write(path("sockets.wasm"), wat::parse_str(sockets).unwrap()).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+
+    for (flag, value, says) in [
+        ("--directory", path("nope"), "No such file or directory"),
+        ("--directory", path("file"), "not a directory"),
+        ("--listen", taken, "Address already in use"),
+        ("--component", path("nope"), "No such file or directory"),
+        (
+            "--component",
+            path("text.wasm"),
+            "is no WebAssembly component",
+        ),
+        (
+            "--component",
+            path("module.wasm"),
+            "is no WebAssembly component",
+        ),
+        (
+            "--component",
+            path("empty.wasm"),
+            "does not export wasi:http/incoming-handler",
+        ),
+        (
+            "--component",
+            path("sockets.wasm"),
+            "wasi:sockets/instance-network@0.2.0",
+        ),
+    ] {
+        let (code, stdout, stderr) = run(&[flag, &value, "--no-code-cache"]);
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{flag} {value}");
+        assert_is_sentence(&stderr);
+        assert!(
+            stderr.contains(says) && (stderr.contains(&value) || flag == "--listen"),
+            "{stderr}"
+        );
+    }
+}
+
+#[test]
+fn it_says_that_it_listens_once_it_serves() {
+    let (process, address) = serve(&[]);
+    assert!(address.ip().is_loopback() && address.port() != 0);
+    assert_eq!(
+        Request::new(address, "GET", "/echo/abc").send().text(),
+        "abc"
+    );
+    // To some clients, localhost is ::1 first.
+    let other = SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, address.port()));
+    if std::net::TcpListener::bind("[::1]:0").is_ok() {
+        assert_eq!(Request::new(other, "GET", "/echo/abc").send().text(), "abc");
+    }
+    signal(&process, Signal::TERM);
+    let (status, stdout, stderr) = process.end();
+    assert_eq!((status.code(), stdout.as_str()), (Some(0), ""));
+    assert_eq!(stderr, format!("listening on http://{address}\n"));
+}
+
+#[test]
+fn flags_can_be_set_by_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("index.html"), "index").unwrap();
+    let directory = folder.path().display().to_string();
+    let variables = [
+        ("HTTP_SERVER_DIRECTORY", directory.as_str()),
+        ("HTTP_SERVER_PORT", "0"),
+        ("HTTP_SERVER_READ_ONLY", "true"),
+        ("HTTP_SERVER_ENV", "FILES_INDEX=1 FILES_HIDDEN=1"),
+    ];
+    let mut process = start(&[], &variables);
+    let address = address(&mut process);
+    assert_eq!(
+        Request::new(address, "GET", "/files/").send().text(),
+        "index"
+    );
+    assert_eq!(
+        Request::new(address, "PUT", "/files/a")
+            .content("a")
+            .send()
+            .status,
+        403
+    );
+}
+
+#[test]
+fn both_signals_end_it_with_0() {
+    for which in [Signal::INT, Signal::TERM] {
+        let (process, address) = serve(&[]);
+        let mut idle = Connection::open(address).unwrap();
+        assert_eq!(
+            Request::new(address, "GET", "/")
+                .send_on(&mut idle)
+                .unwrap()
+                .status,
+            200
+        );
+        signal(&process, which);
+        idle.expect_end().unwrap();
+        assert_eq!(process.end().0.code(), Some(0), "{which:?}");
+    }
+}
+
+/// Begins a download that will not end, and stops the program.
+fn stop_during_download(arguments: &[&str]) -> (Process, Connection) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::File::create(folder.path().join("large"))
+        .unwrap()
+        .set_len(1 << 30)
+        .unwrap();
+    let directory = format!("--directory={}", folder.path().display());
+    let (process, address) = serve(&[&[directory.as_str()], arguments].concat());
+    let mut busy = Connection::open(address).unwrap();
+    let mut idle = Connection::open(address).unwrap();
+    busy.send("GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    assert_eq!(busy.head().unwrap().status, 200);
+    assert_eq!(
+        Request::new(address, "GET", "/")
+            .send_on(&mut idle)
+            .unwrap()
+            .status,
+        200
+    );
+    signal(&process, Signal::TERM);
+    // It is stopping by now.
+    idle.expect_end().unwrap();
+    (process, busy)
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let (process, _busy) = stop_during_download(&[]);
+    signal(&process, Signal::TERM);
+    let (status, _, _): (ExitStatus, _, _) = process.end();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn what_does_not_finish_in_time_is_cut_off() {
+    let (process, _busy) = stop_during_download(&["--shutdown-timeout=100ms"]);
+    let (status, _, stderr) = process.end();
+    assert_eq!(status.code(), Some(0));
+    assert!(stderr.contains("1 connections are cut off"), "{stderr}");
+}
+
+#[test]
+fn the_log_can_be_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let component = folder.path().join("trap.wasm");
+    std::fs::copy(tests::HOSTILE, &component).unwrap();
+    let component = format!("--component={}", component.display());
+    let (process, address) = serve(&[&component, "--log-format=json"]);
+    assert_eq!(
+        Request::new(address, "GET", "/trap-before").send().status,
+        500
+    );
+    signal(&process, Signal::TERM);
+    let (_, _, stderr) = process.end();
+    let line: serde_json::Value =
+        serde_json::from_str(stderr.lines().nth(1).expect("a line")).expect("not JSON");
+    assert_eq!(
+        (&line["level"], &line["request"]),
+        (&"ERROR".into(), &1.into())
+    );
+    assert!(
+        line["message"]
+            .as_str()
+            .is_some_and(|message| message.contains("unreachable")),
+        "{line}"
+    );
+}
