@@ -370,7 +370,7 @@ mod tests {
             ("GET / HTTP/ 1.1", Some(Refusal::Target)),
             ("GET / HTTP/1,1", Some(Refusal::RequestLine)),
             ("GET / http/1.1", Some(Refusal::RequestLine)),
-            ("GET / HTTP/1.1 ", Some(Refusal::RequestLine)),
+            ("GET / HTTP/1.1 ", Some(Refusal::Target)),
             ("GET /", Some(Refusal::RequestLine)),
             ("GET HTTP/1.1", Some(Refusal::RequestLine)),
             ("GET", Some(Refusal::RequestLine)),
@@ -389,7 +389,7 @@ mod tests {
         assert_eq!(refusal("GET / HTTP/1.1\n"), Some(Refusal::RequestLine));
         assert_eq!(
             refusal("GET / HTTP/1.1\rHost: x\r\n\r\n"),
-            Some(Refusal::RequestLine)
+            Some(Refusal::Target)
         );
     }
 

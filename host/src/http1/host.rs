@@ -127,7 +127,8 @@ mod tests {
         fn what_is_accepted_is_an_authority_without_userinfo(authority in "[\\PC]{0,20}|[a-z:\\[\\].%@0-9-]{0,20}") {
             if is_valid(authority.as_bytes()) {
                 prop_assert!(!authority.contains(['@', '/', ' ']));
-                prop_assert!(authority.parse::<http::uri::Authority>().is_ok());
+                // `http` takes no percent-encoded host, which RFC 3986 has.
+                prop_assert!(authority.contains('%') || authority.parse::<http::uri::Authority>().is_ok());
             }
         }
     }
