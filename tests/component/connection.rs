@@ -114,6 +114,13 @@ fn garbage_is_400_and_the_end() {
     }
 }
 
+on_ours_only! {
+    /// hyper takes a line feed alone for the end of a line, which RFC 9112 2.2 allows.
+    fn a_bare_line_feed_is_refused(server, bare) {
+        assert_eq!(statuses(&server.raw("GET / HTTP/1.1\nHost: x\nConnection: close\n\n")), ["400"]);
+    }
+}
+
 /// RFC 9112 6.1, 6.3, 11.2: a request that could be understood in two ways is refused, and what
 /// follows it is not taken for a request.
 #[test]

@@ -4,6 +4,8 @@
 //! `on_ours_only!` says why it can't on the other, which is held to it: should the case pass there,
 //! the test fails, and the case can move.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 use tests::{Host, Setup, TestServer};
 
 /// Defines cases, each with what it sets up.

@@ -1,5 +1,7 @@
 //! The program: flags, exit codes, messages, signals.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
 use std::path::Path;

@@ -1,6 +1,11 @@
 //! Support for the component tests: servers on ports of their own, over directories of their own,
 //! and clients that see what is on the wire.
 
+#![allow(
+    clippy::expect_used,
+    reason = "support for tests: what cannot go on ends the test"
+)]
+
 mod client;
 mod process;
 mod server;
