@@ -36,7 +36,8 @@ impl Representation {
         now: SystemTime,
     ) -> Self {
         let age = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let nanoseconds = age.map_or(0, |age| age.as_nanos());
+        // Enough until the year 2554.
+        let nanoseconds = age.map_or(0, |age| age.as_nanos() as u64);
         Self {
             length,
             last_modified: modified.map(|time| whole_seconds(time.min(now))),

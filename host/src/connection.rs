@@ -200,6 +200,23 @@ impl Connection {
     }
 }
 
+/// Lets the other connections of this thread have their turn.
+///
+/// Where many are busy, each step of a request is so taken by all of them in a row: its code and data
+/// are still in the caches, and clients wake up once for many responses. That is worth 10 % of the
+/// throughput (ARCHITECTURE.md); `tokio::task::yield_now` also looks for new events first, and is not.
+async fn lap() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 /// How far a response has come.
 #[derive(Default)]
 struct Progress {

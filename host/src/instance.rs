@@ -50,9 +50,10 @@ impl Program {
     pub(crate) fn load(config: &Config) -> Result<Arc<Self>, Error> {
         let (name, bytes) = read(&config.component)?;
         let limits = config.instance_limits();
+        let inline = is_inline(config);
         let template = Template {
             environment: config.environment.clone(),
-            filesystem: map_directory(config.mapping.as_ref(), config.file_io)?,
+            filesystem: map_directory(config.mapping.as_ref(), inline)?,
             limits,
         };
 
@@ -72,7 +73,8 @@ impl Program {
         }
 
         let mut linker = Linker::new(component.engine());
-        wasi::add_to_linker(&mut linker).map_err(|error| Error::Engine(sentence(&error)))?;
+        wasi::add_to_linker(&mut linker, inline)
+            .map_err(|error| Error::Engine(sentence(&error)))?;
         let pre = linker.instantiate_pre(&component);
         let pre = pre.map_err(|error| Error::Import {
             name: name.clone(),
@@ -181,7 +183,7 @@ fn read(source: &Source) -> Result<(String, std::borrow::Cow<'static, [u8]>), Er
 }
 
 /// Opens the directory, and names it as the component will see it.
-fn map_directory(mapping: Option<&Mapping>, file_io: FileIo) -> Result<WasiFilesystemCtx, Error> {
+fn map_directory(mapping: Option<&Mapping>, inline: bool) -> Result<WasiFilesystemCtx, Error> {
     let Some(Mapping { path, read_only }) = mapping else {
         return Ok(WasiFilesystemCtx::default());
     };
@@ -192,11 +194,6 @@ fn map_directory(mapping: Option<&Mapping>, file_io: FileIo) -> Result<WasiFiles
     if !std::fs::metadata(path).map_err(refuse)?.is_dir() {
         return Err(refuse(std::io::ErrorKind::NotADirectory.into()));
     }
-    let inline = match file_io {
-        FileIo::Auto => !is_remote(path),
-        FileIo::Inline => true,
-        FileIo::Pool => false,
-    };
     let permissions = if *read_only {
         FsPerms::ReadOnly
     } else {
@@ -209,6 +206,15 @@ fn map_directory(mapping: Option<&Mapping>, file_io: FileIo) -> Result<WasiFiles
             .preopened_dir(path, PREOPEN, permissions);
     mapped.map_err(|error| refuse(std::io::Error::other(sentence(&error))))?;
     Ok(builder.build().filesystem().clone())
+}
+
+/// Whether files are looked up on the thread that serves the connection.
+fn is_inline(config: &Config) -> bool {
+    match (config.file_io, &config.mapping) {
+        (FileIo::Auto, Some(mapping)) => !is_remote(&mapping.path),
+        (FileIo::Auto, None) | (FileIo::Inline, _) => true,
+        (FileIo::Pool, _) => false,
+    }
 }
 
 /// Whether the directory is on a file system that may wait for a network, or for another process.

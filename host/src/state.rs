@@ -5,6 +5,7 @@ use crate::limits::{InstanceLimits, MemoryLimiter};
 use crate::request::Exchange;
 use crate::wasi::files::FileCursor;
 use crate::wasi::incoming::IncomingRequest;
+use crate::wasi::lookup::Seen;
 use crate::wasi::outgoing::BodyStream;
 use http::Method;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub(crate) struct State {
     pub(crate) method: Method,
     /// The request that is answered, until the component drops it.
     pub(crate) request: Option<IncomingRequest>,
+    /// What was seen of files when they were opened, by their place in the table.
+    pub(crate) seen: Vec<(u32, Seen)>,
     /// The streams of files that are open, by their place in the table.
     pub(crate) readers: Vec<(u32, Arc<FileCursor>)>,
     /// The streams of responses that are open, by their place in the table.
@@ -55,6 +58,7 @@ impl State {
             exchange,
             method: Method::GET,
             request: None,
+            seen: Vec::new(),
             readers: Vec::new(),
             bodies: Vec::new(),
             template,

@@ -17,6 +17,7 @@ mod denied;
 mod fields;
 pub(crate) mod files;
 pub(crate) mod incoming;
+pub(crate) mod lookup;
 pub(crate) mod outgoing;
 
 use crate::state::State;
@@ -34,12 +35,13 @@ impl HasData for Table {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-/// Grants a component what it may have.
+/// Grants a component what it may have. Files are looked up `inline`, on the thread that serves the
+/// connection, or else in a pool of threads.
 ///
 /// # Errors
 ///
 /// None, unless an interface is linked twice.
-pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {
+pub(crate) fn add_to_linker(linker: &mut Linker<State>, inline: bool) -> wasmtime::Result<()> {
     let table: fn(&mut State) -> &mut ResourceTable = |state| &mut state.table;
     p2::io::error::add_to_linker::<_, Table>(linker, table)?;
     p2::io::poll::add_to_linker::<_, Table>(linker, table)?;
@@ -50,7 +52,12 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
 
     p2::filesystem::types::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
     p2::filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
+    linker.allow_shadowing(true);
     files::override_in_linker(linker)?;
+    if inline {
+        lookup::override_in_linker(linker)?;
+    }
+    linker.allow_shadowing(false);
 
     let state: fn(&mut State) -> &mut State = |state| state;
     cli::add_to_linker(linker, state)?;

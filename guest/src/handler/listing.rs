@@ -173,7 +173,8 @@ fn html_row(page: &mut String, _first: bool, name: &str, metadata: Metadata) {
 
 fn json_row(json: &mut String, first: bool, name: &str, metadata: Metadata) {
     let separator = if first { "\n" } else { ",\n" };
-    let name = serde_json::Value::from(name);
+    // A string can always be serialized.
+    let name = serde_json::to_string(name).unwrap_or_default();
     let modified = modified(metadata);
     let _ = match metadata.kind {
         Kind::Directory => write!(

@@ -1,6 +1,6 @@
 //! One request of a connection: admitted, handed to the component, and cleaned up after.
 
-use super::{CLEANUP, Connection, Next};
+use super::{CLEANUP, Connection, Next, lap};
 use crate::config::Isolation;
 use crate::http1::framing::{Framing, takes_trailers};
 use crate::http1::head::Head;
@@ -90,6 +90,7 @@ impl Connection {
                     .await
             }
         };
+        lap().await;
         match call.end() {
             Ok(instance) => {
                 lease.instance = instance;

@@ -2,7 +2,7 @@
 
 use super::exchange::{Asked, Halt};
 use super::output::{read, warm};
-use super::{Connection, Next, Progress, Stop};
+use super::{Connection, Next, Progress, Stop, lap};
 use crate::http1::response::{
     Persistence, ResponseFraming, is_without_content, write_chunk_size, write_head,
     write_last_chunk,
@@ -83,6 +83,7 @@ impl Connection {
             sent: 0,
             progress: Progress::default(),
         };
+        lap().await;
         match self
             .send_response(call, head, gathered, &mut response)
             .await

@@ -47,6 +47,8 @@ const WRITTEN_INLINE: u64 = 64 * 1024;
 pub(crate) struct FileCursor {
     file: Arc<File>,
     position: AtomicU64,
+    /// The length that the file had when it was opened, if that is known.
+    length: Option<u64>,
     /// Content was read ahead of the position, or is being read.
     is_ahead: AtomicBool,
 }
@@ -277,11 +279,8 @@ impl Pollable for FileWriter {
 
 /// Puts the functions of this module in the place of wasmtime's.
 pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
-    linker.allow_shadowing(true);
     override_filesystem(linker)?;
-    override_streams(linker)?;
-    linker.allow_shadowing(false);
-    Ok(())
+    override_streams(linker)
 }
 
 fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
@@ -298,6 +297,7 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
             let cursor = Arc::new(FileCursor {
                 file,
                 position: offset.into(),
+                length: state.seen(&descriptor).map(|seen| seen.length),
                 is_ahead: false.into(),
             });
             let reader: DynInputStream = Box::new(FileReader {
@@ -430,14 +430,20 @@ impl State {
     }
 }
 
-/// Hands a part of the file to the connection, as much of `length` as there is.
+/// Hands a part of the file to the connection, as much of `length` as there is. What was there when
+/// the file was opened is not looked for again: should it be gone, the connection will notice.
 async fn splice_file(cursor: &FileCursor, body: &BodyStream, length: u64) -> StreamResult<u64> {
     let offset = cursor.position.load(Ordering::Relaxed);
-    let metadata = cursor
-        .file
-        .metadata()
-        .map_err(|error| StreamError::LastOperationFailed(error.into()))?;
-    let length = metadata.len().saturating_sub(offset).min(length);
+    let end = offset.saturating_add(length);
+    let length = if cursor.length.is_some_and(|seen| end <= seen) {
+        length
+    } else {
+        let metadata = cursor
+            .file
+            .metadata()
+            .map_err(|error| StreamError::LastOperationFailed(error.into()))?;
+        metadata.len().saturating_sub(offset).min(length)
+    };
     if length == 0 {
         return Err(StreamError::Closed);
     }

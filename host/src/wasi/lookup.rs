@@ -1,0 +1,264 @@
+//! The functions of `wasi:filesystem` that look files up, with fewer system calls than wasmtime's.
+//!
+//! What is asked for each file that is served is answered here: what a name stands for, opening it
+//! to be read, what it is then. All else, and every failure but that there is no such name, is
+//! wasmtime's; so is everything where operations on files wait in a pool of threads.
+
+use crate::state::State;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
+use rustix::io::Errno;
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use wasmtime::component::{Linker, Resource, ResourceType};
+use wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi::filesystem::{Descriptor, Dir, File as OpenFile, OpenMode};
+use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
+use wasmtime_wasi::p2::bindings::filesystem::types::{
+    DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, HostDescriptor, MetadataHashValue,
+    OpenFlags, PathFlags,
+};
+
+/// How often a lookup is tried that something is renamed under.
+const TRIES: usize = 4;
+
+/// What was seen of a file when it was opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    /// Device and inode: they stay.
+    identity: (u64, u64),
+    /// It may have become another since.
+    pub(crate) length: u64,
+}
+
+/// Puts the functions of this module in the place of wasmtime's.
+pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
+    let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
+    types.resource(
+        "descriptor",
+        ResourceType::host::<Descriptor>(),
+        |mut store, rep| {
+            let state = store.data_mut();
+            state.seen.retain(|&(descriptor, _)| descriptor != rep);
+            state.table.delete(Resource::<Descriptor>::new_own(rep))?;
+            Ok(())
+        },
+    )?;
+    types.func_wrap_async(
+        "[method]descriptor.open-at",
+        |mut store: StoreContextMut<'_, State>,
+         (descriptor, path_flags, path, open_flags, flags): (
+            Resource<Descriptor>,
+            PathFlags,
+            String,
+            OpenFlags,
+            DescriptorFlags,
+        )| {
+            Box::new(async move {
+                let state = store.data_mut();
+                if flags == DescriptorFlags::READ
+                    && OpenFlags::DIRECTORY.contains(open_flags)
+                    && let Some(opened) =
+                        state.open_to_read(&descriptor, path_flags, &path, open_flags)?
+                {
+                    return Ok((opened,));
+                }
+                let opened = state
+                    .filesystem()
+                    .open_at(descriptor, path_flags, path, open_flags, flags)
+                    .await;
+                Ok((opened.map(Ok).or_else(|error| error.downcast().map(Err))?,))
+            })
+        },
+    )?;
+    types.func_wrap_async(
+        "[method]descriptor.stat-at",
+        |mut store: StoreContextMut<'_, State>,
+         (descriptor, path_flags, path): (Resource<Descriptor>, PathFlags, String)| {
+            Box::new(async move {
+                let state = store.data_mut();
+                if let Some(stat) = state.stat_name(&descriptor, path_flags, &path)? {
+                    return Ok((stat,));
+                }
+                let stat = state
+                    .filesystem()
+                    .stat_at(descriptor, path_flags, path)
+                    .await;
+                Ok((stat.map(Ok).or_else(|error| error.downcast().map(Err))?,))
+            })
+        },
+    )?;
+    types.func_wrap(
+        "[method]descriptor.stat",
+        |store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
+            let stat = status(file(store.data().table.get(&descriptor)?));
+            Ok((stat.map(describe).map_err(ErrorCode::from),))
+        },
+    )?;
+    types.func_wrap(
+        "[method]descriptor.metadata-hash",
+        |store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
+            let state = store.data();
+            let identity = match state.seen(&descriptor) {
+                Some(seen) => Ok(seen.identity),
+                None => status(file(state.table.get(&descriptor)?)).map(|stat| identity(&stat)),
+            };
+            Ok((identity.map(metadata_hash).map_err(ErrorCode::from),))
+        },
+    )
+}
+
+impl State {
+    /// What was seen of a file when it was opened.
+    pub(crate) fn seen(&self, descriptor: &Resource<Descriptor>) -> Option<Seen> {
+        let seen = self.seen.iter().find(|(rep, _)| *rep == descriptor.rep());
+        seen.map(|&(_, seen)| seen)
+    }
+
+    /// Opens what there is to be read; nothing if that is for wasmtime to do.
+    fn open_to_read(
+        &mut self,
+        directory: &Resource<Descriptor>,
+        path_flags: PathFlags,
+        path: &str,
+        open_flags: OpenFlags,
+    ) -> Result<Option<Result<Resource<Descriptor>, ErrorCode>>> {
+        let Descriptor::Dir(directory) = self.table.get(directory)? else {
+            return Ok(None);
+        };
+        // Without NONBLOCK, a FIFO would hold the thread until somebody writes to it.
+        let mut flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        flags.set(
+            OFlags::NOFOLLOW,
+            !path_flags.contains(PathFlags::SYMLINK_FOLLOW),
+        );
+        flags.set(OFlags::DIRECTORY, open_flags.contains(OpenFlags::DIRECTORY));
+        let opened = match open_beneath(&directory.dir, path, flags) {
+            Ok(opened) => opened,
+            Err(Errno::NOENT) => return Ok(Some(Err(ErrorCode::NoEntry))),
+            Err(_) => return Ok(None),
+        };
+        let Ok(stat) = status(&opened) else {
+            return Ok(None);
+        };
+        let (permissions, mode) = (directory.perms, OpenMode::READ);
+        let seen = Seen {
+            identity: identity(&stat),
+            length: stat.stx_size,
+        };
+        // On the thread of the connection: else none of this module is linked.
+        let opened = match FileType::from_raw_mode(stat.stx_mode.into()) {
+            FileType::Directory => Descriptor::Dir(Dir::new(opened, permissions, mode, true)),
+            _ => Descriptor::File(OpenFile::new(opened, permissions, mode, true)),
+        };
+        let opened = self.table.push(opened)?;
+        self.seen.push((opened.rep(), seen));
+        Ok(Some(Ok(opened)))
+    }
+
+    /// What a name stands for, if it is in this very directory and need not be followed.
+    fn stat_name(
+        &self,
+        directory: &Resource<Descriptor>,
+        path_flags: PathFlags,
+        name: &str,
+    ) -> Result<Option<Result<DescriptorStat, ErrorCode>>> {
+        let Descriptor::Dir(directory) = self.table.get(directory)? else {
+            return Ok(None);
+        };
+        if matches!(name, "" | "." | "..") || name.contains('/') {
+            return Ok(None);
+        }
+        let stat = rustix::fs::statx(
+            &directory.dir,
+            name,
+            AtFlags::SYMLINK_NOFOLLOW,
+            StatxFlags::BASIC_STATS,
+        );
+        Ok(match stat {
+            Ok(stat) => {
+                let stat = describe(stat);
+                let leads_elsewhere = stat.type_ == DescriptorType::SymbolicLink
+                    && path_flags.contains(PathFlags::SYMLINK_FOLLOW);
+                (!leads_elsewhere).then_some(Ok(stat))
+            }
+            Err(Errno::NOENT) => Some(Err(ErrorCode::NoEntry)),
+            Err(_) => None,
+        })
+    }
+}
+
+/// Opens what the kernel finds without leaving the directory.
+fn open_beneath(directory: &File, path: &str, flags: OFlags) -> rustix::io::Result<File> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match rustix::fs::openat2(
+            directory,
+            path,
+            flags,
+            Mode::empty(),
+            ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
+        ) {
+            Err(Errno::AGAIN) if tries < TRIES => {}
+            opened => return Ok(opened?.into()),
+        }
+    }
+}
+
+fn file(descriptor: &Descriptor) -> &File {
+    match descriptor {
+        Descriptor::File(file) => &file.file,
+        Descriptor::Dir(directory) => &directory.dir,
+    }
+}
+
+fn status(file: &File) -> std::io::Result<Statx> {
+    Ok(rustix::fs::statx(
+        file,
+        "",
+        AtFlags::EMPTY_PATH,
+        StatxFlags::BASIC_STATS,
+    )?)
+}
+
+fn describe(stat: Statx) -> DescriptorStat {
+    let time = |stamp: rustix::fs::StatxTimestamp| {
+        Some(Datetime {
+            seconds: stamp.tv_sec.try_into().ok()?,
+            nanoseconds: stamp.tv_nsec,
+        })
+    };
+    DescriptorStat {
+        type_: match FileType::from_raw_mode(stat.stx_mode.into()) {
+            FileType::RegularFile => DescriptorType::RegularFile,
+            FileType::Directory => DescriptorType::Directory,
+            FileType::Symlink => DescriptorType::SymbolicLink,
+            FileType::Fifo => DescriptorType::Fifo,
+            FileType::Socket => DescriptorType::Socket,
+            FileType::CharacterDevice => DescriptorType::CharacterDevice,
+            FileType::BlockDevice => DescriptorType::BlockDevice,
+            FileType::Unknown => DescriptorType::Unknown,
+        },
+        link_count: stat.stx_nlink.into(),
+        size: stat.stx_size,
+        data_access_timestamp: time(stat.stx_atime),
+        data_modification_timestamp: time(stat.stx_mtime),
+        status_change_timestamp: time(stat.stx_ctime),
+    }
+}
+
+fn identity(stat: &Statx) -> (u64, u64) {
+    let device = rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor);
+    (device, stat.stx_ino)
+}
+
+/// The hash that `metadata-hash-at` gives, which is wasmtime's.
+fn metadata_hash(identity: (u64, u64)) -> MetadataHashValue {
+    let mut hasher = DefaultHasher::new();
+    identity.hash(&mut hasher);
+    let lower = hasher.finish();
+    MetadataHashValue {
+        lower,
+        upper: lower ^ std::f64::consts::PI.to_bits(),
+    }
+}
