@@ -235,12 +235,13 @@ impl Connection {
     /// Lets the component know that its client is gone. One that receives content may clean up
     /// after it; any other has nothing left to do.
     pub(super) async fn clean_up(&mut self, call: &mut Call) {
-        let received = {
+        let receives = {
             let mut input = self.input.lock();
+            let receives = input.received() > 0 || input.waiting().0.is_some();
             input.fail(Refusal::ContentCutShort);
-            input.received()
+            receives
         };
-        if received > 0 {
+        if receives {
             self.settle(call, CLEANUP).await;
         }
     }
