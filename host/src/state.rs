@@ -35,6 +35,8 @@ pub(crate) struct State {
     pub(crate) method: Method,
     /// The request that is answered, until the component drops it.
     pub(crate) request: Option<IncomingRequest>,
+    /// The component may still answer.
+    pub(crate) has_outparam: bool,
     /// The streams of files that are open, by their place in the table.
     pub(crate) readers: Vec<(u32, Arc<FileCursor>)>,
     /// The streams of responses that are open, by their place in the table.
@@ -55,6 +57,7 @@ impl State {
             exchange,
             method: Method::GET,
             request: None,
+            has_outparam: false,
             readers: Vec::new(),
             bodies: Vec::new(),
             template,
@@ -67,11 +70,12 @@ impl State {
         self.exchange = exchange;
         self.method = request.method.clone();
         self.request = Some(request);
+        self.has_outparam = true;
     }
 
     /// Whether nothing is left of the last request.
     pub(crate) fn is_clean(&self) -> bool {
-        self.request.is_none() && self.table.is_empty()
+        self.request.is_none() && !self.has_outparam && self.table.is_empty()
     }
 
     pub(crate) fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
