@@ -67,6 +67,7 @@ mod containment;
 mod delete;
 mod echo;
 mod files;
+mod isolation;
 mod listing;
 mod precondition;
 mod range;
