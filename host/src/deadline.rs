@@ -13,6 +13,11 @@ use wasmtime::Engine;
 /// The time between two ticks: the longest that a component keeps other requests of its thread waiting.
 pub(crate) const TICK: Duration = Duration::from_millis(10);
 
+/// A component used up its CPU time.
+#[derive(Debug, thiserror::Error)]
+#[error("it used up its CPU time")]
+pub(crate) struct OutOfTime;
+
 /// The ticks since the start.
 #[derive(Debug, Default)]
 pub(crate) struct Ticks(AtomicU64);

@@ -1,7 +1,7 @@
 //! The engine, the component and the linker, made once; instances of it, made on demand.
 
 use crate::config::{Component as Source, Config, FileIo, Mapping};
-use crate::deadline::{Ticker, Ticks};
+use crate::deadline::{OutOfTime, Ticker, Ticks};
 use crate::error::Error;
 use crate::limits::InstanceLimits;
 use crate::request::Exchange;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use wasmtime::component::{Component, Linker, Resource};
 use wasmtime::{
     Cache, CacheConfig, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
-    UpdateDeadline, bail,
+    UpdateDeadline,
 };
 use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
@@ -107,9 +107,13 @@ impl Program {
         store.set_max_component_handles(limits.handles);
         store.epoch_deadline_callback(move |store| {
             if store.data().exchange.cpu.used() > limits.cpu_ticks {
-                bail!("it used up its CPU time");
+                return Err(OutOfTime.into());
             }
-            Ok(UpdateDeadline::Yield(1))
+            // Only tokio's own yield lets the thread see to its sockets before it goes on.
+            Ok(UpdateDeadline::YieldCustom(
+                1,
+                Box::pin(tokio::task::yield_now()),
+            ))
         });
         store.set_epoch_deadline(1);
         let proxy = self.pre.instantiate_async(&mut store).await?;

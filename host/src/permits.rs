@@ -1,9 +1,9 @@
 //! How many requests are answered at once: each has a permit, and so may have an instance.
 
-use crate::config::Limits;
+use crate::config::Config;
 use crate::instance::Instance;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 /// The permit of a request, with the instance that is kept for it, if any. Without requests, it is
@@ -14,13 +14,15 @@ pub(crate) struct Lease {
 }
 
 /// All permits.
-#[derive(Debug)]
 pub(crate) struct Permits {
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     most_waiting: usize,
     /// Somebody waits for a permit: who keeps one for an instance that does nothing may give it back.
     wanted: Notify,
+    /// Instances that have served and may again, for any connection: a list for each thread, so that
+    /// none waits for another.
+    idle: Box<[Mutex<Vec<Lease>>]>,
 }
 
 /// There are as many waiting as may.
@@ -28,12 +30,34 @@ pub(crate) struct Permits {
 pub(crate) struct Full;
 
 impl Permits {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         Self {
-            permits: Arc::new(Semaphore::new(limits.requests.get())),
+            permits: Arc::new(Semaphore::new(config.limits.requests.get())),
             waiting: AtomicUsize::new(0),
-            most_waiting: limits.queue,
+            most_waiting: config.limits.queue,
             wanted: Notify::new(),
+            idle: (0..config.threads.get())
+                .map(|_| Mutex::default())
+                .collect(),
+        }
+    }
+
+    fn idle(&self, thread: usize) -> MutexGuard<'_, Vec<Lease>> {
+        let list = &self.idle[thread % self.idle.len()];
+        list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an instance that may serve again, from the list of this thread.
+    pub(crate) fn take_idle(&self, thread: usize) -> Option<Lease> {
+        self.idle(thread).pop()
+    }
+
+    /// Keeps an instance that may serve again, or lets who waits have its permit.
+    pub(crate) fn put_idle(&self, thread: usize, lease: Lease) {
+        self.idle(thread).push(lease);
+        // Who began to wait before it was there did not find it; who does now, will.
+        if self.are_wanted() {
+            drop(self.take_idle(thread));
         }
     }
 
@@ -53,8 +77,11 @@ impl Permits {
     /// When as many wait as may.
     pub(crate) async fn acquire(self: Arc<Self>) -> Result<Lease, Full> {
         let waiting = Waiting(&self.waiting);
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.most_waiting {
+        if self.waiting.fetch_add(1, Ordering::SeqCst) >= self.most_waiting {
             return Err(Full);
+        }
+        if let Some(lease) = (0..self.idle.len()).find_map(|thread| self.take_idle(thread)) {
+            return Ok(lease);
         }
         self.wanted.notify_one();
         let permit = Arc::clone(&self.permits)
@@ -68,9 +95,22 @@ impl Permits {
         })
     }
 
-    /// Waits until somebody wants a permit.
+    /// Whether somebody waits for a permit.
+    pub(crate) fn are_wanted(&self) -> bool {
+        self.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    /// Waits until somebody wants a permit. Each of those who do wakes one of those who wait here.
     pub(crate) async fn wanted(&self) {
-        self.wanted.notified().await;
+        loop {
+            let mut notified = std::pin::pin!(self.wanted.notified());
+            // Who begins to want one from here on is noticed, and who already does, below.
+            notified.as_mut().enable();
+            if self.are_wanted() {
+                return;
+            }
+            notified.await;
+        }
     }
 }
 
@@ -79,6 +119,6 @@ struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }

@@ -1,8 +1,9 @@
 //! One request through one instance: the call of the component, driven by the connection it is for.
 
 use crate::connection::input::SharedInput;
-use crate::deadline::{CpuMeter, Ticks};
+use crate::deadline::{CpuMeter, OutOfTime, Ticks};
 use crate::http1::head::Head;
+use crate::http1::refusal::Refusal;
 use crate::instance::{Instance, Program, sentence};
 use crate::pipe::{Chunk, Flow, Pipe};
 use crate::wasi::bindings::wasi::http::types::ErrorCode;
@@ -71,6 +72,16 @@ pub(crate) enum Failure {
     /// It gave up its content, or returned before it was complete.
     #[error("the component gave up its content before it was complete")]
     Unfinished,
+}
+
+impl Failure {
+    /// What the client is told, if there is still something to tell it.
+    pub(crate) fn refusal(&self) -> Refusal {
+        match self {
+            Self::Trap(error) if error.is::<OutOfTime>() => Refusal::ComponentTooSlow,
+            _ => Refusal::ComponentFailed,
+        }
+    }
 }
 
 /// What comes next of a response's content.
@@ -144,8 +155,10 @@ impl Call {
         self.exchange.cpu.resume();
         if let Poll::Ready((instance, result)) = guest.as_mut().poll(context) {
             self.guest = None;
-            self.returned = instance;
-            self.failure = result.err();
+            match result {
+                Ok(()) => self.returned = instance,
+                Err(error) => self.failure = Some(error),
+            }
         }
         self.exchange.cpu.suspend();
         if self.input.lock().received() > received {

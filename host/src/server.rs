@@ -59,7 +59,7 @@ impl Server {
         let program = Program::load(&config)?;
         let listeners = Listeners::bind(&config.listen)?;
         let shared = Shared {
-            permits: Arc::new(Permits::new(&config.limits)),
+            permits: Arc::new(Permits::new(&config)),
             config,
             program,
             draining: CancellationToken::new(),
@@ -137,7 +137,7 @@ struct Workers {
 impl Workers {
     fn start(shared: &Arc<Shared>) -> io::Result<Self> {
         let workers = (0..shared.config.threads.get())
-            .map(|_| Worker::start(shared))
+            .map(|index| Worker::start(shared, index))
             .collect::<io::Result<_>>()?;
         Ok(Self {
             workers,
@@ -160,7 +160,7 @@ impl Workers {
                 "a file operation holds up {held_up} of {} threads: another is started",
                 self.workers.len()
             );
-            match Worker::start(&self.shared) {
+            match Worker::start(&self.shared, self.workers.len()) {
                 Ok(worker) => self.workers.push(worker),
                 Err(error) => tracing::error!("there can't be another thread: {error}"),
             }

@@ -38,6 +38,8 @@ pub(crate) struct State {
     pub(crate) request: Option<IncomingRequest>,
     /// What was seen of files when they were opened, by their place in the table.
     pub(crate) seen: Vec<(u32, Seen)>,
+    /// The component may still answer.
+    pub(crate) has_outparam: bool,
     /// The streams of files that are open, by their place in the table.
     pub(crate) readers: Vec<(u32, Arc<FileCursor>)>,
     /// The streams of responses that are open, by their place in the table.
@@ -59,6 +61,7 @@ impl State {
             method: Method::GET,
             request: None,
             seen: Vec::new(),
+            has_outparam: false,
             readers: Vec::new(),
             bodies: Vec::new(),
             template,
@@ -71,11 +74,12 @@ impl State {
         self.exchange = exchange;
         self.method = request.method.clone();
         self.request = Some(request);
+        self.has_outparam = true;
     }
 
     /// Whether nothing is left of the last request.
     pub(crate) fn is_clean(&self) -> bool {
-        self.request.is_none() && self.table.is_empty()
+        self.request.is_none() && !self.has_outparam && self.table.is_empty()
     }
 
     pub(crate) fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {

@@ -1,13 +1,11 @@
 //! [`Worker`]: a thread that serves connections, each from its first byte to its last.
 
-use crate::config::Isolation;
 use crate::connection;
-use crate::permits::Lease;
 use crate::server::Shared;
 use std::io;
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -28,8 +26,8 @@ pub(crate) struct Worker {
     pub(crate) draining: CancellationToken,
     /// The time for requests in flight is over.
     pub(crate) ending: CancellationToken,
-    /// Instances that have served and may again, for any connection.
-    idle: Mutex<Vec<Lease>>,
+    /// Which of the workers it is.
+    pub(crate) index: usize,
     started: Instant,
     /// When the worker last ran, in milliseconds since the start.
     beat: AtomicU64,
@@ -52,12 +50,12 @@ impl Worker {
     /// # Errors
     ///
     /// As the operating system says, when there can be no thread or no event queue.
-    pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<Handle> {
+    pub(crate) fn start(shared: &Arc<Shared>, index: usize) -> io::Result<Handle> {
         let worker = Arc::new(Self {
             shared: Arc::clone(shared),
             draining: shared.draining.child_token(),
             ending: shared.ending.child_token(),
-            idle: Mutex::default(),
+            index,
             started: Instant::now(),
             beat: AtomicU64::new(0),
         });
@@ -94,9 +92,6 @@ impl Worker {
         connections: TaskTracker,
     ) {
         tokio::spawn(Arc::clone(&self).beat());
-        if matches!(self.shared.config.isolation, Isolation::Shared(_)) {
-            tokio::spawn(Arc::clone(&self).give_back());
-        }
         while let Some((stream, permit)) = receiver.recv().await {
             let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
                 continue;
@@ -116,30 +111,6 @@ impl Worker {
             self.beat.store(elapsed, Ordering::Relaxed);
             tokio::time::sleep(BEAT).await;
         }
-    }
-
-    /// Gives the permit of an instance that does nothing to whoever waits for one.
-    async fn give_back(self: Arc<Self>) {
-        loop {
-            self.shared.permits.wanted().await;
-            drop(self.take_idle());
-        }
-    }
-
-    /// Takes an instance that may serve again.
-    pub(crate) fn take_idle(&self) -> Option<Lease> {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
-    }
-
-    /// Keeps an instance that may serve again.
-    pub(crate) fn put_idle(&self, lease: Lease) {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(lease);
     }
 }
 

@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
-use tests::{Host, Setup, TestServer};
+use tests::{Connection, HOSTILE, Host, Setup, TestServer};
 
 /// Defines cases, each with what it sets up.
 macro_rules! on_both_hosts {
@@ -67,11 +67,13 @@ mod containment;
 mod delete;
 mod echo;
 mod files;
+mod isolation;
 mod listing;
 mod precondition;
 mod range;
 mod routing;
 mod shutdown;
+mod truth;
 mod upload;
 mod user_agent;
 mod world;
@@ -87,4 +89,12 @@ fn bare(setup: Setup) -> Setup {
 /// A file `a.txt` of the alphabet.
 fn alphabet(setup: Setup) -> Setup {
     setup.file("a.txt", ALPHABET)
+}
+
+/// A server with the component that misbehaves.
+fn hostile(flags: &[&str]) -> TestServer {
+    Setup::new(Host::Ours)
+        .flags(&["--component", HOSTILE])
+        .flags(flags)
+        .start()
 }

@@ -81,6 +81,22 @@ impl Connection {
         std::mem::take(&mut self.received)
     }
 
+    /// Receives until `bytes` have come, and takes all up to their end.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ends before.
+    pub fn receive_until(&mut self, bytes: &[u8]) -> Result<()> {
+        loop {
+            let mut windows = self.received.windows(bytes.len());
+            if let Some(at) = windows.position(|window| window == bytes) {
+                self.received.drain(..at + bytes.len());
+                return Ok(());
+            }
+            ensure!(self.receive()? > 0, "the connection ended before it came");
+        }
+    }
+
     /// Receives one response, to a request of this method.
     ///
     /// # Errors

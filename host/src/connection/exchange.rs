@@ -82,7 +82,9 @@ impl Connection {
         let next = match next {
             Ok(next) => {
                 let patience = self.worker.shared.config.timeouts.response;
-                self.settle(&mut call, patience).await;
+                if !self.settle(&mut call, patience).await {
+                    tracing::error!(request = id, "the component did not return in time");
+                }
                 next
             }
             Err(halt) => {
@@ -112,7 +114,7 @@ impl Connection {
         match halt {
             Halt::Failed(failure) => {
                 tracing::error!(request = id, "{failure}");
-                self.refuse(Refusal::ComponentFailed, is_head).await
+                self.refuse(failure.refusal(), is_head).await
             }
             Halt::Refuse(Refusal::ComponentTooSlow) => {
                 tracing::error!(request = id, "the component did not answer in time");
@@ -135,11 +137,8 @@ impl Connection {
             return Ok(lease);
         }
         let shared = Arc::clone(&self.worker.shared);
-        if let Some(lease) = self
-            .worker
-            .take_idle()
-            .or_else(|| shared.permits.try_acquire())
-        {
+        let idle = shared.permits.take_idle(self.worker.index);
+        if let Some(lease) = idle.or_else(|| shared.permits.try_acquire()) {
             return Ok(lease);
         }
         let deadline = Instant::now() + shared.config.timeouts.response;
@@ -160,7 +159,7 @@ impl Connection {
 
     /// Keeps an instance for what it may serve again, unless something speaks against it.
     fn keep(&mut self, lease: Lease) {
-        let config = &self.worker.shared.config;
+        let (config, permits) = (&self.worker.shared.config, &self.worker.shared.permits);
         let Some(instance) = lease
             .instance
             .as_ref()
@@ -170,9 +169,11 @@ impl Connection {
         };
         match config.isolation {
             Isolation::Request => {}
+            // Who waits has its turn before the next request of this connection.
+            Isolation::Connection if permits.are_wanted() => {}
             Isolation::Connection => self.kept = Some(lease),
             Isolation::Shared(most) if instance.served >= most => {}
-            Isolation::Shared(_) => self.worker.put_idle(lease),
+            Isolation::Shared(_) => permits.put_idle(self.worker.index, lease),
         }
     }
 
@@ -246,17 +247,17 @@ impl Connection {
         }
     }
 
-    /// Lets the component come to its end, for a while.
-    async fn settle(&mut self, call: &mut Call, patience: Duration) {
+    /// Lets the component come to its end, for a while. Returns whether it did.
+    async fn settle(&mut self, call: &mut Call, patience: Duration) -> bool {
         if call.has_returned() {
-            return;
+            return true;
         }
         let deadline = Instant::now() + patience;
         poll_fn(|context| match call.poll_return(context) {
-            Poll::Ready(()) => Poll::Ready(()),
-            Poll::Pending => self.timer.poll_until(context, deadline),
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending => self.timer.poll_until(context, deadline).map(|()| false),
         })
-        .await;
+        .await
     }
 
     /// Reads what is left of the request's content, if it is little. Returns whether the next

@@ -87,6 +87,8 @@ enum Interim {
     Expected,
     /// It does, and the component asks for the content.
     Wanted,
+    /// It does, and is answered instead: nothing may stand inside a response.
+    Answered,
 }
 
 impl Content {
@@ -277,6 +279,14 @@ impl Input {
         if !self.is_complete() {
             self.content.failure.get_or_insert(refusal);
         }
+        self.end_wait();
+    }
+
+    /// The component waits for the client no longer.
+    pub(crate) fn end_wait(&mut self) {
+        if let Some(since) = self.content.waiting.take() {
+            self.content.waited += since.elapsed();
+        }
     }
 
     /// Whether all of the content has come.
@@ -292,7 +302,8 @@ impl Input {
             Coding::Length(remaining) => remaining <= AHEAD as u64,
             Coding::Chunked(_) => !self.buffer.is_empty(),
         };
-        is_small && self.content.failure.is_none() && self.content.interim != Interim::Expected
+        let will_come = !matches!(self.content.interim, Interim::Expected | Interim::Answered);
+        is_small && self.content.failure.is_none() && will_come
     }
 
     /// Whether the client is to be told to go on: said once.
@@ -302,6 +313,13 @@ impl Input {
             self.content.interim = Interim::Unexpected;
         }
         is_wanted
+    }
+
+    /// The answer begins: the client is not told to go on any more.
+    pub(crate) fn answer_begins(&mut self) {
+        if self.content.interim != Interim::Unexpected {
+            self.content.interim = Interim::Answered;
+        }
     }
 
     /// Since when the component waits for the client, and how long it has waited before.
@@ -353,9 +371,7 @@ impl Input {
                 }
             }
         }
-        if let Some(since) = self.content.waiting.take() {
-            self.content.waited += since.elapsed();
-        }
+        self.end_wait();
         Poll::Ready(())
     }
 

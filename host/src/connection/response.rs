@@ -74,6 +74,7 @@ impl Connection {
             .or(known.filter(|_| has_content || (asked.method == Method::HEAD && pipe.is_some())));
         let framing = ResponseFraming::new(&asked.method, status, length, asked.is_http10);
         let persistence = self.persistence(call, asked, framing);
+        self.input.lock().answer_begins();
 
         let mut head = Vec::with_capacity(512);
         write_head(&mut head, status, &fields, framing, length, persistence);
@@ -143,7 +144,12 @@ impl Connection {
                     break;
                 }
                 // Nobody misses content that is not sent.
-                Event::Broken(_) if is_head || !has_content => break,
+                Event::Broken(failure) if is_head || !has_content => {
+                    if matches!(failure, Failure::Trap(_)) {
+                        tracing::error!(request = call.exchange.id, "{failure}");
+                    }
+                    break;
+                }
                 Event::Broken(failure) => return Err(Halt::Failed(failure)),
             }
         }

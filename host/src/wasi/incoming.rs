@@ -77,7 +77,11 @@ impl InputStream for ContentStream {
     fn read(&mut self, size: usize) -> StreamResult<Bytes> {
         match self.poll_read(&mut Context::from_waker(Waker::noop()), size) {
             Poll::Ready(result) => result,
-            Poll::Pending => Ok(Bytes::new()),
+            // It looked, and does not wait.
+            Poll::Pending => {
+                self.0.lock().end_wait();
+                Ok(Bytes::new())
+            }
         }
     }
 

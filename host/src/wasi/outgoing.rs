@@ -235,6 +235,7 @@ impl http_types::HostResponseOutparam for State {
             Err(code) => Err(code),
         };
         self.exchange.answer(answer);
+        self.has_outparam = false;
         Ok(())
     }
 
@@ -251,6 +252,7 @@ impl http_types::HostResponseOutparam for State {
     }
 
     fn drop(&mut self, _: Resource<ResponseOutparam>) -> Result<()> {
+        self.has_outparam = false;
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use wasi::http::types::{
     ErrorCode, Fields, IncomingRequest, OutgoingBody, OutgoingRequest, OutgoingResponse,
     ResponseOutparam,
 };
-use wasi::io::streams::OutputStream;
+use wasi::io::streams::{OutputStream, StreamError};
 
 struct Hostile;
 
@@ -29,6 +29,17 @@ impl Guest for Hostile {
                 &SERVED.fetch_add(1, Ordering::Relaxed).to_string(),
             ),
             "/trap-before" => trap(),
+            // With nothing left behind but the fault itself.
+            "/trap-clean" => {
+                SERVED.fetch_add(1, Ordering::Relaxed);
+                drop((request, outparam));
+                trap();
+            }
+            "/recurse" => text(outparam, &recurse(1).to_string()),
+            "/forget-outparam" => {
+                SERVED.fetch_add(1, Ordering::Relaxed);
+                std::mem::forget(outparam);
+            }
             "/silent" => {}
             "/exit" => wasi::cli::exit::exit(Ok(())),
             "/error" => ResponseOutparam::set(
@@ -38,6 +49,19 @@ impl Guest for Hostile {
             "/trap-mid" => {
                 let (body, stream) = begin(outparam, &[]);
                 write(&stream, &vec![b'x'; 100_000]);
+                let _ = (body, stream);
+                trap();
+            }
+            // More than a client can be behind, so that some of it was sent.
+            "/trap-late" => {
+                let (body, stream) = begin(outparam, &[]);
+                write(&stream, &vec![b'x'; 1_000_000]);
+                let _ = (body, stream);
+                trap();
+            }
+            "/stop-short" => {
+                let (body, stream) = begin(outparam, &[("content-length", "1000000")]);
+                write(&stream, &vec![b'x'; 500_000]);
                 let _ = (body, stream);
                 trap();
             }
@@ -98,6 +122,15 @@ impl Guest for Hostile {
                 let bomb: Vec<u8> = vec![1; number];
                 text(outparam, &std::hint::black_box(bomb).len().to_string());
             }
+            // Leaves a pattern in memory, at its beginning and in what is new.
+            "/scribble" | "/scribble-trap" => {
+                scribble(number);
+                if path == "/scribble-trap" {
+                    trap();
+                }
+                text(outparam, &traces(0).to_string());
+            }
+            "/traces" => text(outparam, &traces(number).to_string()),
             "/handles" => {
                 let fields: Vec<_> = (0..number).map(|_| Fields::new()).collect();
                 text(outparam, &fields.len().to_string());
@@ -175,6 +208,21 @@ impl Guest for Hostile {
                 let (_body, stream) = begin(outparam, &[]);
                 while stream.blocking_write_and_flush(&[b'x'; 4096]).is_ok() {}
             }
+            // Looks for content, and then does not wait for it.
+            "/look-and-sleep" => {
+                let Ok(body) = request.consume() else { trap() };
+                let Ok(stream) = body.stream() else { trap() };
+                let _ = stream.read(1);
+                sleep(number);
+            }
+            "/answer-then-receive" => {
+                let (body, stream) = begin(outparam, &[]);
+                write(&stream, b"partial");
+                let _ = count(&request);
+                write(&stream, b" and whole");
+                drop(stream);
+                let _ = OutgoingBody::finish(body, None);
+            }
             // Reads the content as slowly as it comes, and says how it ended.
             "/receive" => receive(&request, outparam),
             _ => text(outparam, "hostile"),
@@ -227,16 +275,61 @@ fn text(outparam: ResponseOutparam, text: &str) {
     let _ = OutgoingBody::finish(body, None);
 }
 
+/// Deeper than any stack.
+fn recurse(depth: u64) -> u64 {
+    if std::hint::black_box(depth) == 0 {
+        return 0;
+    }
+    recurse(depth + 1) + std::hint::black_box(depth)
+}
+
+const PATTERN: u8 = 0xa5;
+
+/// Where the stack never reaches down to: it is a megabyte, and grows down to 0.
+const BELOW_STACK: std::ops::Range<usize> = 4096..256 * 1024;
+
+#[allow(unsafe_code, reason = "it looks where nothing is allocated")]
+fn scribble(length: usize) {
+    let new = grow(length);
+    for address in BELOW_STACK.chain(new) {
+        // SAFETY: the memory is there, and nobody else uses it.
+        unsafe { (address as *mut u8).write_volatile(PATTERN) };
+    }
+}
+
+/// How many bytes of a pattern are where there should be zeros.
+#[allow(unsafe_code, reason = "it looks where nothing is allocated")]
+fn traces(length: usize) -> usize {
+    let new = grow(length);
+    let is_trace = |address: &usize| {
+        // SAFETY: the memory is there.
+        unsafe { (*address as *const u8).read_volatile() == PATTERN }
+    };
+    BELOW_STACK.chain(new).filter(is_trace).count()
+}
+
+/// Grows the memory by `length` bytes: where they are.
+fn grow(length: usize) -> std::ops::Range<usize> {
+    let page = 64 * 1024;
+    let start = core::arch::wasm32::memory_grow::<0>(length / page) * page;
+    start..start + length / page * page
+}
+
 fn receive(request: &IncomingRequest, outparam: ResponseOutparam) {
+    let (received, end) = count(request);
+    eprintln!("received {received}: {end:?}");
+    text(outparam, &received.to_string());
+}
+
+/// Reads the content: how much there was, and how it ended.
+fn count(request: &IncomingRequest) -> (usize, StreamError) {
     let Ok(body) = request.consume() else { trap() };
     let Ok(stream) = body.stream() else { trap() };
     let mut received = 0;
-    let end = loop {
+    loop {
         match stream.blocking_read(64 * 1024) {
             Ok(bytes) => received += bytes.len(),
-            Err(error) => break error,
+            Err(error) => return (received, error),
         }
-    };
-    eprintln!("received {received}: {end:?}");
-    text(outparam, &received.to_string());
+    }
 }
