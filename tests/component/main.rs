@@ -70,6 +70,7 @@ mod files;
 mod listing;
 mod precondition;
 mod range;
+mod regressions;
 mod routing;
 mod shutdown;
 mod upload;
