@@ -61,6 +61,7 @@ macro_rules! on_ours_only {
     )*};
 }
 
+mod clients;
 mod coding;
 mod connection;
 mod containment;
