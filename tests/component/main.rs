@@ -61,6 +61,7 @@ macro_rules! on_ours_only {
     )*};
 }
 
+mod clients;
 mod coding;
 mod connection;
 mod containment;
@@ -71,6 +72,7 @@ mod isolation;
 mod listing;
 mod precondition;
 mod range;
+mod regressions;
 mod routing;
 mod shutdown;
 mod truth;

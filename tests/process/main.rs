@@ -1,4 +1,4 @@
-//! The program: flags, exit codes, messages, signals.
+//! The program: flags, exit codes, messages, signals, and what only a process of its own can show.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
@@ -7,6 +7,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
 use tests::{Connection, Process, Request};
+
+mod full_disk;
+mod killed;
+mod large_directory;
 
 fn start(arguments: &[&str], variables: &[(&str, &str)]) -> Process {
     Process::start(

@@ -75,6 +75,22 @@ impl Connection {
         Ok(length)
     }
 
+    /// Receives `length` bytes.
+    ///
+    /// # Errors
+    ///
+    /// When the connection ends before.
+    pub fn receive_some(&mut self, length: usize) -> Result<Vec<u8>> {
+        while self.received.len() < length {
+            ensure!(
+                self.receive()? > 0,
+                "the connection ended after {} of {length} bytes",
+                self.received.len()
+            );
+        }
+        Ok(self.received.drain(..length).collect())
+    }
+
     /// Receives until the server ends the connection; an error counts as its end.
     pub fn receive_to_end(&mut self) -> Vec<u8> {
         while self.receive().is_ok_and(|length| length > 0) {}
@@ -161,15 +177,7 @@ impl Connection {
             while self.receive()? > 0 {}
             return Ok(std::mem::take(&mut self.received));
         };
-        let length = length.parse()?;
-        while self.received.len() < length {
-            ensure!(
-                self.receive()? > 0,
-                "the connection ended after {} of {length} bytes",
-                self.received.len()
-            );
-        }
-        Ok(self.received.drain(..length).collect())
+        self.receive_some(length.parse()?)
     }
 
     /// Whether the server has ended the connection, and sent nothing more before.
