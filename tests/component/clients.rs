@@ -160,7 +160,8 @@ on_both_hosts! {
         assert!(aria2c.read("large") == content());
         let log = aria2c.read("log");
         let log = String::from_utf8_lossy(&log);
-        assert!(log.matches("206 Partial Content").count() >= 4, "{log}");
+        // The first connection asks for all, and stops where the next of the four began.
+        assert!(log.matches("206 Partial Content").count() >= 3, "{log}");
     }
 
     /// A browser lets nobody seek in a file whose server does not answer ranges.
