@@ -70,6 +70,7 @@ mod echo;
 mod files;
 mod isolation;
 mod listing;
+mod lookup;
 mod precondition;
 mod range;
 mod regressions;

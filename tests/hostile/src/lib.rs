@@ -4,6 +4,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasi::exports::http::incoming_handler::Guest;
+use wasi::filesystem::types::{
+    DescriptorFlags, DescriptorType, ErrorCode as FileError, OpenFlags, PathFlags,
+};
 use wasi::http::types::{
     ErrorCode, Fields, IncomingRequest, OutgoingBody, OutgoingRequest, OutgoingResponse,
     ResponseOutparam,
@@ -195,6 +198,7 @@ impl Guest for Hostile {
                 outparam,
                 &format!("{:?}", std::fs::read(query).map(|content| content.len())),
             ),
+            "/look-up" => text(outparam, &format!("{:?}", look_up(query))),
             "/trailers" => {
                 let (body, stream) = begin(outparam, &[]);
                 write(&stream, b"content");
@@ -228,6 +232,19 @@ impl Guest for Hostile {
             _ => text(outparam, "hostile"),
         }
     }
+}
+
+/// What a name stands for, and what is opened by it: kind, length, whether both have one identity.
+fn look_up(path: &str) -> Result<(DescriptorType, u64, bool), FileError> {
+    let (directory, _) = wasi::filesystem::preopens::get_directories().remove(0);
+    let follow = PathFlags::SYMLINK_FOLLOW;
+    let named = directory.stat_at(follow, path)?;
+    let hash = directory.metadata_hash_at(follow, path)?;
+    let opened = directory.open_at(follow, path, OpenFlags::empty(), DescriptorFlags::READ)?;
+    let (stat, opened_hash) = (opened.stat()?, opened.metadata_hash()?);
+    let same = (hash.lower, hash.upper) == (opened_hash.lower, opened_hash.upper)
+        && (named.type_, named.size) == (stat.type_, stat.size);
+    Ok((stat.type_, stat.size, same))
 }
 
 fn trap() -> ! {

@@ -1,0 +1,77 @@
+//! The functions of `wasi:filesystem` that the host does its own way, wherever files are looked up.
+
+use super::*;
+use rustix::fs::{CWD, Mode, mkfifoat};
+use std::os::unix::fs::symlink;
+
+/// A file, a directory, links to both and out, and a FIFO that nobody writes to.
+fn server(file_io: &str) -> TestServer {
+    let setup = Setup::new(Host::Ours)
+        .file("a.txt", ALPHABET)
+        .file("sub/b", "b");
+    symlink("sub/b", setup.path().join("link")).unwrap();
+    symlink("/etc", setup.path().join("out")).unwrap();
+    mkfifoat(CWD, setup.path().join("fifo"), Mode::RUSR).unwrap();
+    setup
+        .flags(&["--component", HOSTILE, "--threads=1"])
+        .flags(&["--file-io", file_io])
+        .start()
+}
+
+/// `wasi:filesystem/types.descriptor.metadata-hash`: the same for a name as for what is opened by it.
+#[test]
+fn an_open_file_is_what_its_name_stands_for() {
+    for file_io in ["inline", "pool"] {
+        let server = server(file_io);
+        for (path, found) in [
+            ("a.txt", "Ok((DescriptorType::RegularFile, 26, true))"),
+            ("sub/b", "Ok((DescriptorType::RegularFile, 1, true))"),
+            ("link", "Ok((DescriptorType::RegularFile, 1, true))"),
+            (
+                "sub/../a.txt",
+                "Ok((DescriptorType::RegularFile, 26, true))",
+            ),
+        ] {
+            let response = server.get(&format!("/look-up?{path}")).send();
+            assert_eq!(response.text(), found, "{file_io} {path}");
+        }
+        for path in ["sub", ".", "sub/.."] {
+            let response = server.get(&format!("/look-up?{path}")).send();
+            assert!(
+                response.text().starts_with("Ok((DescriptorType::Directory"),
+                "{path}"
+            );
+            assert!(response.text().ends_with("true))"), "{file_io} {path}");
+        }
+        for path in [
+            "nope",
+            "out/passwd",
+            "..",
+            "../..",
+            "/etc/passwd",
+            "a.txt/b",
+            "",
+        ] {
+            let response = server.get(&format!("/look-up?{path}")).send();
+            assert!(
+                response.text().starts_with("Err("),
+                "{file_io} {path}: {}",
+                response.text()
+            );
+        }
+    }
+}
+
+/// Opened to be read, a FIFO waits for somebody to write to it. One thread serves all connections.
+#[test]
+fn a_fifo_does_not_hold_up_the_thread() {
+    let server = server("inline");
+    assert!(
+        server
+            .get("/open?/files/fifo")
+            .send()
+            .text()
+            .starts_with("Err(")
+    );
+    assert_eq!(server.get("/open?/files/a.txt").send().text(), "Ok(26)");
+}
