@@ -56,12 +56,19 @@ impl Output {
         pieces: &mut VecDeque<Bytes>,
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_interim(context))?;
-        let mut slices = [IoSlice::new(&[]); PIECES];
-        for (slice, piece) in slices.iter_mut().zip(&*pieces) {
-            *slice = IoSlice::new(piece);
-        }
-        let slices = &slices[..pieces.len().min(PIECES)];
-        let written = ready!(Pin::new(&mut self.writer).poll_write_vectored(context, slices))?;
+        let writer = Pin::new(&mut self.writer);
+        let written = match pieces.len() {
+            // What most responses are; the kernel does that with less ado.
+            1 => writer.poll_write(context, &pieces[0]),
+            length => {
+                let mut slices = [IoSlice::new(&[]); PIECES];
+                for (slice, piece) in slices.iter_mut().zip(&*pieces) {
+                    *slice = IoSlice::new(piece);
+                }
+                writer.poll_write_vectored(context, &slices[..length.min(PIECES)])
+            }
+        };
+        let written = ready!(written)?;
         let mut remaining = written;
         while let Some(piece) = pieces.front_mut() {
             let length = piece.len().min(remaining);
