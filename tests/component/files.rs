@@ -116,42 +116,13 @@ on_both_hosts! {
             assert_eq!(server.get("/files/").send().status, 200);
         }
     }
-}
 
-#[test]
-fn without_a_directory_file_routes_say_how_to_get_one() {
-    let config =
-        http_server::cli::Cli::read(["http-server", "--listen=127.0.0.1:0", "--no-code-cache"])
-            .unwrap()
-            .into_config();
-    let server = http_server::Server::bind(config).unwrap();
-    let address = server.local_addr().unwrap();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime
-            .block_on(server.serve(async { drop(stopped.await) }))
-            .unwrap();
-    });
-    for (method, target) in [
-        ("GET", "/files/a"),
-        ("GET", "/files/"),
-        ("PUT", "/files/a"),
-        ("DELETE", "/files/a"),
-    ] {
-        let response = tests::Request::new(address, method, target).send();
-        assert_eq!(response.status, 404, "{method} {target}");
-        assert!(response.text().contains("--directory DIR"));
+    fn without_a_directory_file_routes_say_how_to_get_one(server, Setup::unmapped) {
+        for (method, target) in [("GET", "/files/a"), ("GET", "/files/"), ("PUT", "/files/a"), ("DELETE", "/files/a")] {
+            let response = server.request(method, target).send();
+            assert_eq!(response.status, 404, "{method} {target}");
+            assert!(response.text().contains("--directory DIR"));
+        }
+        assert_eq!(server.get("/echo/abc").send().text(), "abc");
     }
-    assert_eq!(
-        tests::Request::new(address, "GET", "/echo/abc")
-            .send()
-            .text(),
-        "abc"
-    );
-    drop(stop);
-    thread.join().unwrap();
 }

@@ -168,6 +168,7 @@ on_both_hosts! {
     }
 }
 
+/// On our host only: `wasmtime serve` has no way to map a directory so.
 #[test]
 fn a_read_only_directory_is_not_written_to() {
     let server = Setup::new(Host::Ours)
