@@ -94,7 +94,7 @@ on_both_hosts! {
                 let content = index.to_string().repeat(10_000);
                 server.request("PUT", "/files/a").field("If-None-Match", "*").content(content).send().status
             };
-            let threads: Vec<_> = (0..10).map(|index| scope.spawn(move || put(index))).collect();
+            let threads: Vec<_> = (0..20).map(|index| scope.spawn(move || put(index))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(statuses.iter().filter(|&&status| status == 201).count(), 1, "{statuses:?}");
