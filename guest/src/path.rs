@@ -34,16 +34,7 @@ impl FilePath {
         if !segments.is_empty() || encoded.starts_with('/') {
             for segment in segments.split('/') {
                 let name = decode(segment)?;
-                match name.as_str() {
-                    "" => return Err(Rejection::EmptySegment),
-                    "." | ".." => return Err(Rejection::DotSegment),
-                    _ if name.contains('/') => return Err(Rejection::EncodedSlash),
-                    _ if name.contains('\\') => return Err(Rejection::Backslash),
-                    _ if name.contains(char::is_control) => {
-                        return Err(Rejection::ControlCharacter);
-                    }
-                    _ => {}
-                }
+                check(&name)?;
                 if !path.is_empty() {
                     path.push('/');
                 }
@@ -117,6 +108,23 @@ impl fmt::Display for FilePath {
         } else {
             Ok(())
         }
+    }
+}
+
+/// Whether a path can have this name in it: a directory may have others, which nobody can ask for.
+#[must_use]
+pub fn is_segment(name: &str) -> bool {
+    check(name).is_ok()
+}
+
+fn check(name: &str) -> Result<(), Rejection> {
+    match name {
+        "" => Err(Rejection::EmptySegment),
+        "." | ".." => Err(Rejection::DotSegment),
+        _ if name.contains('/') => Err(Rejection::EncodedSlash),
+        _ if name.contains('\\') => Err(Rejection::Backslash),
+        _ if name.contains(char::is_control) => Err(Rejection::ControlCharacter),
+        _ => Ok(()),
     }
 }
 

@@ -198,9 +198,10 @@ impl Rejection {
         let outcome = Outcome::text(status, format!("{sentence}\n").into_bytes());
         match self {
             Rejection::MethodNotAllowed(Allow(methods)) => outcome.field("allow", methods),
-            Rejection::RangeNotSatisfiable(length) => {
-                outcome.field("content-range", format!("bytes */{length}"))
-            }
+            // Who takes no identity is given no range either.
+            Rejection::RangeNotSatisfiable(length) => outcome
+                .field("content-range", format!("bytes */{length}"))
+                .field("vary", "accept-encoding"),
             Rejection::NotAcceptable => outcome.field("vary", "accept-encoding"),
             _ => outcome,
         }

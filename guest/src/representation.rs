@@ -28,6 +28,16 @@ impl Representation {
         Ok(Self::new(file.metadata()?, file.identity()?, now))
     }
 
+    /// What is there and has neither validator: a directory. Of all entity tags only `*` matches it.
+    #[must_use]
+    pub fn without_validators() -> Self {
+        Self {
+            length: 0,
+            last_modified: None,
+            entity_tag: EntityTag::unmatched(),
+        }
+    }
+
     fn new(
         Metadata {
             length, modified, ..

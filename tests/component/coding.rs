@@ -38,6 +38,23 @@ on_both_hosts! {
         assert_eq!(request("identity").send().status, 200);
     }
 
+    /// RFC 9110 12.5.5: another Accept-Encoding would have had another answer.
+    fn what_could_have_differed_varies(server, |setup| setup.file("a.txt", lines())) {
+        let tag = server.get("/files/a.txt").field("Accept-Encoding", "gzip").send().field("etag").unwrap().to_owned();
+        for (name, value, status) in [
+            ("Range", "bytes=0-4", 206),
+            ("Range", "bytes=99999999-", 416),
+            ("If-Match", tag.as_str(), 412),
+            ("Accept-Encoding", "*;q=0", 406),
+        ] {
+            let response = server.get("/files/a.txt").field(name, value).send();
+            assert_eq!((response.status, response.field("vary")), (status, Some("accept-encoding")), "{name}: {value}");
+        }
+        let other = |name, value| server.get("/files/a.txt").field("Accept-Encoding", "gzip, identity;q=0").field(name, value).send();
+        assert_eq!(other("Range", "bytes=99999999-").status, 200);
+        assert_eq!(other("If-Match", &tag).status, 200);
+    }
+
     fn nothing_acceptable_is_406(server, |setup| setup.file("a.txt", lines()).file("small", "small")) {
         assert_eq!(server.get("/files/a.txt").field("Accept-Encoding", "*;q=0").send().status, 406);
         assert_eq!(server.get("/files/small").field("Accept-Encoding", "identity;q=0").send().status, 406);

@@ -20,6 +20,14 @@ on_both_hosts! {
         assert_eq!(server.names(), ["other"]);
     }
 
+    /// A directory has no entity tag.
+    fn preconditions_of_a_directory(server, |setup| setup.file("sub/a", "")) {
+        std::fs::remove_file(server.path().join("sub/a")).unwrap();
+        let delete = |name: &str, value: &str| server.request("DELETE", "/files/sub/").field(name, value).send().status;
+        assert_eq!((delete("If-Match", "\"\""), delete("If-None-Match", "*")), (412, 412));
+        assert_eq!(delete("If-Match", "*"), 204);
+    }
+
     fn preconditions_apply(server, alphabet) {
         let tag = server.get("/files/a.txt").send().field("etag").unwrap().to_owned();
         let delete = |name: &str, value: &str| server.request("DELETE", "/files/a.txt").field(name, value).send().status;

@@ -8,6 +8,20 @@ fn content(length: usize) -> Vec<u8> {
     (0..length).map(|index| (index % 251) as u8).collect()
 }
 
+/// More than sockets buffer.
+const LARGE: usize = 30_000_000;
+
+/// Content that no coding makes shorter.
+fn random(length: usize) -> Vec<u8> {
+    let next = |state: &u64| {
+        let state = state ^ (state << 13);
+        let state = state ^ (state >> 7);
+        Some(state ^ (state << 17))
+    };
+    let numbers = std::iter::successors(Some(1_u64), next);
+    numbers.flat_map(u64::to_be_bytes).take(length).collect()
+}
+
 on_both_hosts! {
     fn a_file_comes_with_its_fields(server, alphabet) {
         let response = server.get("/files/a.txt?x=../y").send();
@@ -51,6 +65,57 @@ on_both_hosts! {
             let response = server.get(&format!("/files/{target}")).send();
             assert_eq!((response.status, response.text()), (200, name), "{target}");
         }
+    }
+
+    /// http.md, the path: what is 400, to read and to write.
+    fn malformed_paths_are_400(server, alphabet) {
+        for path in [
+            "%", "a%4", "%zz", "a%00", "a%0Ab", "%7F", "%1B", "%C2%85", "a%2Fb", "sub%2fb", "a%5Cb", ".", "..", "x/./y", "x/../y", "%2e", "%2E%2e/x",
+            "/", "/a.txt", "x//y", "a.txt//", "%FF", "%C3", "%c0%af", "%ED%A0%80",
+        ] {
+            for method in ["GET", "HEAD", "PUT", "POST", "DELETE"] {
+                let request = server.request(method, &format!("/files/{path}"));
+                let request = if method.starts_with('P') { request.content("x") } else { request };
+                let response = request.send();
+                assert_eq!((response.status, response.field("content-type")), (400, Some("text/plain")), "{method} {path}");
+            }
+        }
+        assert_eq!(server.names(), ["a.txt"]);
+    }
+
+    /// http.md, the path: 255 bytes, not characters.
+    fn a_name_can_be_255_bytes_long(server, bare) {
+        let (longest, too_long) = ("%C3%A9".repeat(127) + "x", "%C3%A9".repeat(128));
+        for (method, name, status) in [
+            ("PUT", &longest, 201), ("GET", &longest, 200), ("DELETE", &longest, 204),
+            ("PUT", &too_long, 400), ("POST", &too_long, 400), ("GET", &too_long, 404), ("HEAD", &too_long, 404), ("DELETE", &too_long, 404),
+        ] {
+            let request = server.request(method, &format!("/files/{name}"));
+            let request = if method.starts_with('P') { request.content("x") } else { request };
+            assert_eq!(request.send().status, status, "{method} {}", name.len());
+        }
+    }
+
+    /// http.md, Reading: never padded or quietly short. Removed, the file can still be read.
+    fn a_file_that_shrinks_while_it_is_sent_breaks_the_response_off(server, |setup| {
+        setup.file("shrinks", vec![1; LARGE]).file("shrinks.txt", random(LARGE)).file("vanishes", vec![1; LARGE])
+    }) {
+        let begin = |name: &str| {
+            let mut connection = server.connect();
+            connection.send(format!("GET /files/{name} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n")).unwrap();
+            let head = connection.head().unwrap();
+            assert_eq!(head.status, 200);
+            (head, connection)
+        };
+        let (mut plain, mut coded, mut vanishes) = (begin("shrinks"), begin("shrinks.txt"), begin("vanishes"));
+        for name in ["shrinks", "shrinks.txt"] {
+            std::fs::File::options().write(true).open(server.path().join(name)).unwrap().set_len(10).unwrap();
+        }
+        std::fs::remove_file(server.path().join("vanishes")).unwrap();
+        assert!(plain.1.receive_to_end().len() < LARGE);
+        assert_eq!(coded.0.field("transfer-encoding"), Some("chunked"));
+        assert!(!coded.1.receive_to_end().ends_with(b"\r\n0\r\n\r\n"));
+        assert_eq!(vanishes.1.receive_to_end().len(), LARGE);
     }
 
     fn what_is_not_there_is_404(server, alphabet) {
@@ -116,42 +181,13 @@ on_both_hosts! {
             assert_eq!(server.get("/files/").send().status, 200);
         }
     }
-}
 
-#[test]
-fn without_a_directory_file_routes_say_how_to_get_one() {
-    let config =
-        http_server::cli::Cli::read(["http-server", "--listen=127.0.0.1:0", "--no-code-cache"])
-            .unwrap()
-            .into_config();
-    let server = http_server::Server::bind(config).unwrap();
-    let address = server.local_addr().unwrap();
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime
-            .block_on(server.serve(async { drop(stopped.await) }))
-            .unwrap();
-    });
-    for (method, target) in [
-        ("GET", "/files/a"),
-        ("GET", "/files/"),
-        ("PUT", "/files/a"),
-        ("DELETE", "/files/a"),
-    ] {
-        let response = tests::Request::new(address, method, target).send();
-        assert_eq!(response.status, 404, "{method} {target}");
-        assert!(response.text().contains("--directory DIR"));
+    fn without_a_directory_file_routes_say_how_to_get_one(server, Setup::unmapped) {
+        for (method, target) in [("GET", "/files/a"), ("GET", "/files/"), ("PUT", "/files/a"), ("DELETE", "/files/a")] {
+            let response = server.request(method, target).send();
+            assert_eq!(response.status, 404, "{method} {target}");
+            assert!(response.text().contains("--directory DIR"));
+        }
+        assert_eq!(server.get("/echo/abc").send().text(), "abc");
     }
-    assert_eq!(
-        tests::Request::new(address, "GET", "/echo/abc")
-            .send()
-            .text(),
-        "abc"
-    );
-    drop(stop);
-    thread.join().unwrap();
 }

@@ -48,6 +48,31 @@ on_both_hosts! {
         assert_eq!(names(&server.get("/files/").send().content), ["a", "in"]);
     }
 
+    /// http.md, the path: nobody can ask for a name with a backslash or a control character.
+    fn what_can_t_be_asked_for_is_not_listed(server, |setup| ["a\nb", "a\tb", "a\\b", "a\x7f", "a\u{85}", "b"].into_iter().fold(setup, |setup, name| setup.file(name, ""))) {
+        for accept in ["application/json", "text/html"] {
+            let listing = server.get("/files/").field("Accept", accept).send();
+            assert!(!listing.text().contains('\u{85}') && !listing.text().contains("%0A"), "{}", listing.text());
+        }
+        assert_eq!(names(&server.get("/files/").send().content), ["b"]);
+    }
+
+    /// RFC 9110 13.1: a listing has no entity tag, and is there.
+    fn preconditions_of_a_listing(server, alphabet) {
+        for (name, value, status) in [
+            ("If-Match", "*", 200),
+            ("If-Match", "\"x\"", 412),
+            ("If-Match", "\"\"", 412),
+            ("If-None-Match", "*", 304),
+            ("If-None-Match", "\"x\"", 200),
+            ("If-Modified-Since", "Sun, 06 Nov 2094 08:49:37 GMT", 200),
+        ] {
+            let response = server.get("/files/").field(name, value).send();
+            assert_eq!(response.status, status, "{name}: {value}");
+            assert_eq!(response.field("vary"), (status != 412).then_some("accept"));
+        }
+    }
+
     fn a_long_listing_is_whole(server, |setup| (0..3000).fold(setup, |setup, index| setup.file(&format!("file-{index:05}"), ""))) {
         let listing = server.get("/files/").send();
         assert_eq!(names(&listing.content), server.names());

@@ -2,7 +2,8 @@
 //!
 //! A case in `on_both_hosts!` runs on our host and on the real `wasmtime serve`. One in
 //! `on_ours_only!` says why it can't on the other, which is held to it: should the case pass there,
-//! the test fails, and the case can move.
+//! the test fails, and the case can move. `cargo test wasmtime_serve_differs` lists them; what
+//! else runs on our host only is about its flags, and says so where it stands.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 

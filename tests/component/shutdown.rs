@@ -1,4 +1,7 @@
 //! Stopping: what is in flight finishes, what is idle ends.
+//!
+//! This is our host's: the component has no part in it, and the time limit is a flag that
+//! `wasmtime serve` does not have.
 
 use super::*;
 

@@ -41,6 +41,35 @@ on_both_hosts! {
         assert_eq!(server.read("a").as_deref(), Some(&b"abcdefg"[..]));
     }
 
+    fn uploads_without_syncing(server, |setup| alphabet(setup).variable("FILES_SYNC", "0")) {
+        for (target, status) in [("/files/a.txt", 204), ("/files/x/y", 201)] {
+            assert_eq!(server.request("PUT", target).content("new").send().status, status);
+            assert_eq!(server.get(target).send().text(), "new");
+        }
+    }
+
+    /// What a failed upload made is removed, unless another is in it by then.
+    fn uploads_into_one_new_directory_do_not_disturb_each_other(server, bare) {
+        for round in 0..40 {
+            std::thread::scope(|scope| {
+                for index in 0..4 {
+                    scope.spawn(move || {
+                        // Content that ends early: the upload fails, and takes back what it made.
+                        let mut connection = server.connect();
+                        let head = format!("PUT /files/{round}/x/fails-{index} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n");
+                        connection.send(head).unwrap();
+                        connection.finish_sending().unwrap();
+                        connection.receive_to_end();
+                    });
+                    scope.spawn(move || {
+                        let target = format!("/files/{round}/x/{index}");
+                        assert_eq!(server.request("PUT", &target).content("x").send().status, 201, "{target}");
+                    });
+                }
+            });
+        }
+    }
+
     fn missing_directories_are_made(server, bare) {
         let response = server.request("PUT", "/files/x/y%20z/%E2%82%AC").content("deep").send();
         assert_eq!((response.status, response.field("location")), (201, Some("/files/x/y%20z/%E2%82%AC")));
@@ -94,7 +123,7 @@ on_both_hosts! {
                 let content = index.to_string().repeat(10_000);
                 server.request("PUT", "/files/a").field("If-None-Match", "*").content(content).send().status
             };
-            let threads: Vec<_> = (0..10).map(|index| scope.spawn(move || put(index))).collect();
+            let threads: Vec<_> = (0..20).map(|index| scope.spawn(move || put(index))).collect();
             threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(statuses.iter().filter(|&&status| status == 201).count(), 1, "{statuses:?}");
@@ -168,6 +197,31 @@ on_both_hosts! {
     }
 }
 
+/// Our host's `--max-content-size`; what comes in chunks is found out half-way.
+#[test]
+fn content_too_large_is_413_and_changes_nothing() {
+    let server = alphabet(Setup::new(Host::Ours))
+        .flags(&["--max-content-size=1000"])
+        .start();
+    for target in ["/files/a.txt", "/files/new", "/files/x/new"] {
+        let response = server.request("PUT", target).content(vec![0; 1001]).send();
+        assert_eq!(response.status, 413, "{target}");
+        let mut connection = server.connect();
+        let chunk = "x".repeat(600);
+        let head =
+            format!("PUT {target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+        connection
+            .send(format!("{head}258\r\n{chunk}\r\n258\r\n{chunk}\r\n"))
+            .unwrap();
+        assert_eq!(connection.response("PUT").unwrap().status, 413, "{target}");
+    }
+    tests::eventually(|| server.names() == ["a.txt"]);
+    assert_eq!(server.read("a.txt").as_deref(), Some(ALPHABET.as_bytes()));
+    let most = server.request("PUT", "/files/a.txt").content(vec![0; 1000]);
+    assert_eq!(most.send().status, 204);
+}
+
+/// On our host only: `wasmtime serve` has no way to map a directory so.
 #[test]
 fn a_read_only_directory_is_not_written_to() {
     let server = Setup::new(Host::Ours)

@@ -23,6 +23,7 @@ pub enum Host {
 pub struct Setup {
     host: Host,
     directory: TempDir,
+    is_mapped: bool,
     read_only: bool,
     variables: Vec<(String, String)>,
     flags: Vec<String>,
@@ -56,6 +57,7 @@ impl Setup {
         Self {
             host,
             directory,
+            is_mapped: true,
             read_only: false,
             variables: Vec::new(),
             flags: Vec::new(),
@@ -104,6 +106,15 @@ impl Setup {
         }
     }
 
+    /// Maps no directory.
+    #[must_use]
+    pub fn unmapped(self) -> Self {
+        Self {
+            is_mapped: false,
+            ..self
+        }
+    }
+
     /// Starts the server.
     ///
     /// # Panics
@@ -124,7 +135,9 @@ impl Setup {
         }
         // A directory of no use to others: tests share nothing but what they compile.
         arguments.push(format!("--code-cache={}", code_cache().display()));
-        arguments.push(format!("--directory={}", self.path().display()));
+        if self.is_mapped {
+            arguments.push(format!("--directory={}", self.path().display()));
+        }
         arguments.extend(self.read_only.then(|| "--read-only".to_owned()));
         arguments.extend(
             self.variables
@@ -163,7 +176,9 @@ impl Setup {
         let component = self.directory.path().with_extension("wasm");
         std::fs::write(&component, COMPONENT).expect("no file");
         let mut arguments = vec!["--addr=127.0.0.1:0".to_owned(), "-Scli".to_owned()];
-        arguments.push(format!("--dir={}::/files", self.path().display()));
+        if self.is_mapped {
+            arguments.push(format!("--dir={}::/files", self.path().display()));
+        }
         arguments.extend(
             self.variables
                 .iter()

@@ -36,6 +36,12 @@ impl EntityTag {
         }
     }
 
+    /// What no client can send: `"` is no character of a tag.
+    #[must_use]
+    pub fn unmatched() -> Self {
+        Self::strong("\"".to_owned())
+    }
+
     /// The tag of the same file in another content coding: a representation of its own.
     #[must_use]
     pub fn coded(&self, coding: &str) -> Self {

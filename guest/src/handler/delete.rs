@@ -4,7 +4,6 @@ use super::Handled;
 use super::upload::refused;
 use crate::directory::{Directory, Kind};
 use crate::exchange::Exchange;
-use crate::field::entity_tag::EntityTag;
 use crate::outcome::{Outcome, Status};
 use crate::path::FilePath;
 use crate::precondition::{Preconditions, Verdict};
@@ -34,11 +33,7 @@ pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
     let preconditions = Preconditions::parse(exchange.fields());
     if preconditions.are_given() {
         let current = match kind {
-            Kind::Directory => Representation {
-                length: 0,
-                last_modified: None,
-                entity_tag: EntityTag::strong(String::new()),
-            },
+            Kind::Directory => Representation::without_validators(),
             _ => Representation::of(&directory.open(path.as_str())?, exchange.now())?,
         };
         if preconditions.evaluate(Some(&current), false) != Verdict::Proceed {

@@ -102,7 +102,11 @@ fn file<X: Exchange>(
     let outcome = |status| describe(Outcome::empty(status), &selected);
 
     match Preconditions::parse(fields).evaluate(Some(representation), true) {
-        Verdict::Failed => return Err(Rejection::PreconditionFailed),
+        // In another coding, the file has another entity tag.
+        Verdict::Failed => {
+            let failed = Rejection::PreconditionFailed.into_outcome();
+            return Ok(failed.field("vary", "accept-encoding"));
+        }
         Verdict::NotModified => return Ok(outcome(Status::NOT_MODIFIED)),
         Verdict::Proceed => {}
     }

@@ -5,7 +5,10 @@ use crate::directory::{Directory, Entry, Error, Kind, Metadata};
 use crate::exchange::{Exchange, Settings};
 use crate::field::accept::prefers_html;
 use crate::outcome::{Content, Outcome, Status};
-use crate::path::{FilePath, UPLOAD_PREFIX, encode};
+use crate::path::{FilePath, UPLOAD_PREFIX, encode, is_segment};
+use crate::precondition::{Preconditions, Verdict};
+use crate::rejection::Rejection;
+use crate::representation::Representation;
 use html_escape::encode_safe;
 use std::fmt::Write;
 
@@ -24,7 +27,16 @@ pub(super) fn list<X: Exchange>(
     } else {
         directory.open_directory(path.as_str())?
     };
-    let html = prefers_html(exchange.fields());
+    let fields = exchange.fields();
+    let current = Representation::without_validators();
+    match Preconditions::parse(fields).evaluate(Some(&current), true) {
+        Verdict::Failed => return Err(Rejection::PreconditionFailed),
+        Verdict::NotModified => {
+            return Ok(Outcome::empty(Status::NOT_MODIFIED).field("vary", "accept"));
+        }
+        Verdict::Proceed => {}
+    }
+    let html = prefers_html(fields);
     let rows = Rows {
         entries: entries(&directory, settings)?.into_iter(),
         directory,
@@ -68,7 +80,8 @@ pub(super) fn list<X: Exchange>(
 fn entries<D: Directory>(directory: &D, settings: Settings) -> Result<Vec<Entry>, Error> {
     let mut entries = directory.entries()?;
     entries.retain_mut(|entry| {
-        if entry.name.starts_with(UPLOAD_PREFIX)
+        if !is_segment(&entry.name)
+            || entry.name.starts_with(UPLOAD_PREFIX)
             || (entry.name.starts_with('.') && !settings.hidden)
         {
             return false;

@@ -19,6 +19,8 @@ struct Request {
     settings: Settings,
     content: Result<&'static str, Interrupted>,
     random: u64,
+    /// Runs before the temporary file is made.
+    before: Box<dyn Fn()>,
     /// Runs after the content has come, as another client would.
     meanwhile: Box<dyn Fn()>,
 }
@@ -32,6 +34,7 @@ fn request(directory: &Memory, method: Method, target: &str) -> Request {
         settings: Settings::default(),
         content: Ok("content"),
         random: 0xabcd,
+        before: Box::new(|| {}),
         meanwhile: Box::new(|| {}),
     }
 }
@@ -71,6 +74,7 @@ impl Exchange for Request {
         UNIX_EPOCH + MODIFIED + Duration::from_secs(2 * 60 * 60)
     }
     fn random(&self) -> u64 {
+        (self.before)();
         self.random
     }
     fn receive(&self, file: &MemoryFile) -> Result<(), Interrupted> {
@@ -827,6 +831,36 @@ fn what_fails_leaves_nothing_behind() {
             );
         }
     }
+}
+
+#[test]
+fn an_upload_that_fails_takes_no_directory_from_another() {
+    let directory = Memory::with(&[("x/", ""), ("x/y/", "")]);
+    let other = directory.clone();
+    let remove = move || {
+        // There is something in them by the second time.
+        let _ = other.remove_directory("x/y");
+        let _ = other.remove_directory("x");
+    };
+    let once = std::cell::Cell::new(Some(remove));
+    let response = Request {
+        before: Box::new(move || once.take().into_iter().for_each(|remove| remove())),
+        ..request(&directory, Method::Put, "/files/x/y/new")
+    }
+    .send();
+    assert_eq!(response.status(), 201);
+    assert_eq!(directory.content("x/y/new").as_deref(), Some("content"));
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_no_directory() {
+    let directory = Memory::with(&[]);
+    directory.link_to("x", Some("nope"));
+    let response = request(&directory, Method::Put, "/files/x/new").send();
+    assert_eq!(
+        (response.status(), directory.names()),
+        (409, vec!["x".to_owned()])
+    );
 }
 
 #[test]

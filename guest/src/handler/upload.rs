@@ -1,6 +1,6 @@
 //! POST and PUT of `/files/{path}`: content to a temporary name, then published at once.
 
-use super::Handled;
+use super::{FileOf, Handled};
 use crate::directory::{Directory, Error, File, Kind};
 use crate::exchange::{Exchange, Interrupted, Settings};
 use crate::field::accept_encoding::Coding;
@@ -17,6 +17,9 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A directory that is itself no larger than this, in bytes, is swept by every upload to it.
 const SWEPT_AT_ONCE: u64 = 64 * 1024;
+
+/// So often the directories around an upload are made before it is given up.
+const MOST_ATTEMPTS: u32 = 100;
 
 /// POST: 201, whether the name is new or not.
 pub(super) fn create<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
@@ -73,9 +76,13 @@ fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> 
     let is_new = check(exchange, &root, path.as_str(), &preconditions)?;
 
     let (parent, name) = path.split();
-    let parents = Parents::make(&root, parent)?;
-    let directory = parents.innermost.as_ref().unwrap_or(&root);
-    let mut upload = Upload::begin(exchange, directory)?;
+    let (parents, temporary, file) = begin(exchange, &root, parent)?;
+    let directory = parents.directory();
+    let mut upload = Upload {
+        directory,
+        file,
+        temporary: Some(temporary),
+    };
     exchange
         .receive(&upload.file)
         .map_err(|interrupted| match interrupted {
@@ -155,6 +162,31 @@ fn check<X: Exchange>(
     Ok(!exists)
 }
 
+/// Makes the directories around an upload, and a file under a temporary name in the innermost.
+///
+/// Another upload that fails removes the directories it has made, perhaps those that this one has
+/// just found: then they are made again.
+fn begin<'a, X: Exchange>(
+    exchange: &X,
+    root: &'a X::Directory,
+    path: &'a str,
+) -> Result<(Parents<'a, X::Directory>, String, FileOf<X>), Rejection> {
+    let mut attempts = 0..MOST_ATTEMPTS;
+    loop {
+        let begun = Parents::make(root, path).and_then(|parents| {
+            let temporary = format!("{UPLOAD_PREFIX}{:016x}", exchange.random());
+            let file = parents.directory().create(&temporary)?;
+            Ok((parents, temporary, file))
+        });
+        match begun {
+            Err(Error::NotFound) if attempts.next().is_some() => {}
+            // A link that leads nowhere.
+            Err(Error::NotFound) => return Err(Rejection::ParentIsFile),
+            begun => return begun.map_err(refused),
+        }
+    }
+}
+
 /// The directories around an upload. Those made for it are removed again unless they are kept.
 struct Parents<'a, D: Directory> {
     root: &'a D,
@@ -164,7 +196,7 @@ struct Parents<'a, D: Directory> {
 }
 
 impl<'a, D: Directory> Parents<'a, D> {
-    fn make(root: &'a D, path: &'a str) -> Result<Self, Rejection> {
+    fn make(root: &'a D, path: &'a str) -> Result<Self, Error> {
         let mut parents = Self {
             root,
             made: Vec::new(),
@@ -190,8 +222,13 @@ impl<'a, D: Directory> Parents<'a, D> {
             }
             root.open_directory(path)
         });
-        parents.innermost = Some(opened.map_err(refused)?);
+        parents.innermost = Some(opened?);
         Ok(parents)
+    }
+
+    /// The directory the upload is for.
+    fn directory(&self) -> &D {
+        self.innermost.as_ref().unwrap_or(self.root)
     }
 
     /// Keeps what was made, on stable storage if `sync` says so.
@@ -227,20 +264,7 @@ struct Upload<'a, D: Directory> {
     temporary: Option<String>,
 }
 
-impl<'a, D: Directory> Upload<'a, D> {
-    fn begin<X: Exchange<Directory = D>>(
-        exchange: &X,
-        directory: &'a D,
-    ) -> Result<Self, Rejection> {
-        let name = format!("{UPLOAD_PREFIX}{:016x}", exchange.random());
-        let file = directory.create(&name).map_err(refused)?;
-        Ok(Self {
-            directory,
-            file,
-            temporary: Some(name),
-        })
-    }
-
+impl<D: Directory> Upload<'_, D> {
     /// Gives the file its name: instead of what has it now, or, exclusively, only if nothing has.
     fn publish(&mut self, name: &str, exclusive: bool) -> Result<(), Rejection> {
         let Some(temporary) = &self.temporary else {
