@@ -68,6 +68,7 @@ mod delete;
 mod echo;
 mod files;
 mod isolation;
+mod limits;
 mod listing;
 mod precondition;
 mod range;
