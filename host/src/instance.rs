@@ -1,7 +1,7 @@
 //! The engine, the component and the linker, made once; instances of it, made on demand.
 
 use crate::code_cache;
-use crate::config::{Component as Source, Config, FileIo, Mapping};
+use crate::config::{Component as Source, Config, FileIo, Isolation, Mapping};
 use crate::deadline::{OutOfTime, Ticker, Ticks};
 use crate::error::Error;
 use crate::limits::InstanceLimits;
@@ -76,6 +76,15 @@ impl Program {
             is_too_large.ok().and_then(Result::err).unwrap_or(error)
         })?;
         check_size(&component, &name, limits)?;
+        let needs = component.resources_required();
+        let begins_with = needs.and_then(|needs| needs.max_initial_memory_size);
+        if config.isolation != Isolation::Request
+            && begins_with.is_some_and(|pages| pages * PAGE > config.limits.kept_memory as u64)
+        {
+            tracing::warn!(
+                "no instance serves twice: each begins with more than --max-kept-memory"
+            );
+        }
         if let Some(needs) = component.resources_required()
             && (needs.num_memories > USUAL_MEMORIES || needs.num_tables > USUAL_TABLES)
         {
@@ -308,7 +317,12 @@ fn engine(
             "no pool of instances, so requests are slower: {}",
             sentence(&error)
         );
-        settings.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+        // Nor is there room around each memory to do without checks.
+        settings
+            .allocation_strategy(InstanceAllocationStrategy::OnDemand)
+            .memory_reservation(limits.memory as u64)
+            .memory_reservation_for_growth(0)
+            .memory_guard_size(0);
         Engine::new(&settings).map_err(|error| Error::Engine(sentence(&error)))
     })
 }

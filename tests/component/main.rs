@@ -61,6 +61,7 @@ macro_rules! on_ours_only {
     )*};
 }
 
+mod authority;
 mod coding;
 mod connection;
 mod containment;
