@@ -34,6 +34,9 @@ const LINGER: Duration = Duration::from_secs(3);
 /// How much of what it still sends is read meanwhile.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 
+/// How long a client that has just sent a request, or is about to, is waited for when the server stops.
+const LAST_REQUEST: Duration = Duration::from_millis(250);
+
 /// How long a component may clean up after a client that went away.
 const CLEANUP: Duration = Duration::from_secs(5);
 
@@ -124,7 +127,8 @@ impl Connection {
     async fn next_head(&mut self, deadline: Instant) -> Turn {
         let shared = Arc::clone(&self.worker.shared);
         let limits = shared.config.head_limits();
-        let mut begun = None;
+        let (mut begun, mut deadline) = (None, deadline);
+        let mut is_draining = false;
         let mut wanted = std::pin::pin!(shared.permits.wanted());
         poll_fn(|context| {
             let mut input = self.input.lock();
@@ -140,13 +144,13 @@ impl Connection {
                 if self.kept.is_some() && wanted.as_mut().poll(context).is_ready() {
                     self.kept = None;
                 }
-                let ends = self.draining.as_mut().poll(context).is_ready();
-                let ends = ends || self.timer.poll_until(context, deadline).is_ready();
-                return if ends {
-                    Poll::Ready(Turn::End)
-                } else {
-                    Poll::Pending
-                };
+                if !is_draining && self.draining.as_mut().poll(context).is_ready() {
+                    is_draining = true;
+                    let most = shared.config.timeouts.shutdown / 2;
+                    deadline = deadline.min(Instant::now() + LAST_REQUEST.min(most));
+                }
+                let end = self.timer.poll_until(context, deadline);
+                return end.map(|()| Turn::End);
             }
             let begun = *begun.get_or_insert_with(Instant::now);
             let too_slow = self

@@ -40,6 +40,20 @@ pub enum Error {
         /// What the compiler says.
         cause: String,
     },
+    /// It begins with more than an instance may have.
+    #[error("{name} begins with {needed} {what}, and {flag} is {limit}")]
+    TooLarge {
+        /// What it is called.
+        name: String,
+        /// How much it begins with.
+        needed: u64,
+        /// Of what.
+        what: &'static str,
+        /// The flag that limits it.
+        flag: &'static str,
+        /// What the flag says.
+        limit: usize,
+    },
     /// It imports what is not granted.
     #[error("{name} can't run here, because it imports what is not granted: {cause}")]
     Import {

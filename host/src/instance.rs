@@ -1,6 +1,7 @@
 //! The engine, the component and the linker, made once; instances of it, made on demand.
 
-use crate::config::{Component as Source, Config, FileIo, Mapping};
+use crate::code_cache;
+use crate::config::{Component as Source, Config, FileIo, Isolation, Mapping};
 use crate::deadline::{OutOfTime, Ticker, Ticks};
 use crate::error::Error;
 use crate::limits::InstanceLimits;
@@ -13,8 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use wasmtime::component::{Component, Linker, Resource};
 use wasmtime::{
-    Cache, CacheConfig, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store,
-    UpdateDeadline,
+    Cache, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, UpdateDeadline,
 };
 use wasmtime_wasi::filesystem::WasiFilesystemCtx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
@@ -28,6 +28,9 @@ const PREOPEN: &str = "/files";
 /// What most components need of the pool for each instance: those that `wit-component` makes.
 const USUAL_MEMORIES: u32 = 1;
 const USUAL_TABLES: u32 = 2;
+
+/// The unit that WebAssembly counts memory in.
+const PAGE: u64 = 64 * 1024;
 
 /// What a request of the bundled component touches of its memory: resetting so much by hand is
 /// faster than giving it back to the operating system and having it again page by page. Measured;
@@ -57,15 +60,32 @@ impl Program {
             limits,
         };
 
+        let cache = config.code_cache.as_deref().and_then(code_cache::open);
         let compile = |memories, tables| {
-            let engine = engine(config, limits, memories, tables)?;
+            let engine = engine(config, cache.clone(), limits, memories, tables)?;
             let component = Component::from_binary(&engine, &bytes);
             component.map_err(|error| Error::Compile {
                 name: name.clone(),
                 cause: sentence(&error),
             })
         };
-        let mut component = compile(USUAL_MEMORIES, USUAL_TABLES)?;
+        let compiled = compile(USUAL_MEMORIES, USUAL_TABLES);
+        let mut component = compiled.map_err(|error| {
+            // What does not fit the pool may be a component all the same.
+            let component = Component::from_binary(&Engine::default(), &bytes);
+            let is_too_large = component.map(|component| check_size(&component, &name, limits));
+            is_too_large.ok().and_then(Result::err).unwrap_or(error)
+        })?;
+        check_size(&component, &name, limits)?;
+        let needs = component.resources_required();
+        let begins_with = needs.and_then(|needs| needs.max_initial_memory_size);
+        if config.isolation != Isolation::Request
+            && begins_with.is_some_and(|pages| pages * PAGE > config.limits.kept_memory as u64)
+        {
+            tracing::warn!(
+                "no instance serves twice: each begins with more than --max-kept-memory"
+            );
+        }
         if let Some(needs) = component.resources_required()
             && (needs.num_memories > USUAL_MEMORIES || needs.num_tables > USUAL_TABLES)
         {
@@ -186,6 +206,35 @@ fn read(source: &Source) -> Result<(String, std::borrow::Cow<'static, [u8]>), Er
     }
 }
 
+/// Whether an instance has what it begins with within its limits.
+fn check_size(component: &Component, name: &str, limits: InstanceLimits) -> Result<(), Error> {
+    let Some(needs) = component.resources_required() else {
+        return Ok(());
+    };
+    let memory = needs.max_initial_memory_size.unwrap_or(0) * PAGE;
+    let table = needs.max_initial_table_size.unwrap_or(0);
+    for (what, flag, needed, limit) in [
+        ("bytes of memory", "--max-memory", memory, limits.memory),
+        (
+            "table elements",
+            "--max-table-elements",
+            table,
+            limits.table_elements,
+        ),
+    ] {
+        if needed > limit as u64 {
+            return Err(Error::TooLarge {
+                name: name.to_owned(),
+                needed,
+                what,
+                flag,
+                limit,
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Opens the directory, and names it as the component will see it.
 fn map_directory(mapping: Option<&Mapping>, inline: bool) -> Result<WasiFilesystemCtx, Error> {
     let Some(Mapping { path, read_only }) = mapping else {
@@ -241,6 +290,7 @@ fn is_remote(path: &Path) -> bool {
 /// so many memories and tables. Where there is no address space for a pool there is none.
 fn engine(
     config: &Config,
+    cache: Option<Cache>,
     limits: InstanceLimits,
     memories: u32,
     tables: u32,
@@ -251,14 +301,7 @@ fn engine(
         .concurrency_support(false)
         .epoch_interruption(true)
         .wasm_backtrace_max_frames(None);
-    if let Some(directory) = &config.code_cache {
-        let mut cache = CacheConfig::new();
-        cache.with_directory(directory);
-        match Cache::new(cache) {
-            Ok(cache) => drop(settings.cache(Some(cache))),
-            Err(error) => tracing::warn!("no code cache in {}: {error:#}", directory.display()),
-        }
-    }
+    settings.cache(cache);
 
     let instances = u32::try_from(config.limits.requests.get()).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
@@ -280,7 +323,12 @@ fn engine(
             "no pool of instances, so requests are slower: {}",
             sentence(&error)
         );
-        settings.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+        // Nor is there room around each memory to do without checks.
+        settings
+            .allocation_strategy(InstanceAllocationStrategy::OnDemand)
+            .memory_reservation(limits.memory as u64)
+            .memory_reservation_for_growth(0)
+            .memory_guard_size(0);
         Engine::new(&settings).map_err(|error| Error::Engine(sentence(&error)))
     })
 }

@@ -18,6 +18,7 @@
 //! The host knows no route and no file; the component knows no connection and no limit.
 
 pub mod cli;
+mod code_cache;
 pub mod config;
 mod connection;
 mod deadline;

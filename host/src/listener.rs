@@ -130,6 +130,20 @@ impl Acceptor {
         }
     }
 
+    /// Accepts the connections that wait, and no more.
+    pub(crate) fn finish(self) -> impl Iterator<Item = TcpStream> {
+        let sockets = self.sockets.into_iter();
+        sockets
+            .filter_map(|socket| socket.into_std().ok())
+            .flat_map(|socket| {
+                std::iter::from_fn(move || {
+                    let (stream, _) = socket.accept().ok()?;
+                    stream.set_nonblocking(true).ok()?;
+                    Some(stream)
+                })
+            })
+    }
+
     fn poll_accept(&self, context: &mut Context<'_>) -> Poll<io::Result<TcpStream>> {
         for socket in &self.sockets {
             if let Poll::Ready(accepted) = socket.poll_accept(context) {

@@ -40,6 +40,11 @@ pub fn start(format: Format, level: Level) {
         .with_max_level(level)
         .with_target(false)
         .with_ansi(false);
+    // A panic is one line too.
+    std::panic::set_hook(Box::new(|panic| {
+        let text = panic.to_string();
+        tracing::error!("{}", text.lines().collect::<Vec<_>>().join(" "));
+    }));
     // An error says that there is a log already.
     let _ = match format {
         Format::Text => builder.try_init(),

@@ -122,3 +122,68 @@ impl Drop for Waiting<'_> {
         self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+    use std::task::{Context, Poll, Waker};
+
+    fn permits(flags: &[&str]) -> Arc<Permits> {
+        let cli = Cli::read([&["http-server"], flags].concat()).unwrap();
+        Arc::new(Permits::new(&cli.into_config()))
+    }
+
+    fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn who_leaves_while_waiting_makes_room() {
+        let permits = permits(&["--max-requests=1", "--max-queue=1"]);
+        let lease = permits.try_acquire().unwrap();
+        {
+            let mut waiting = std::pin::pin!(Arc::clone(&permits).acquire());
+            assert!(poll(waiting.as_mut()).is_pending() && permits.are_wanted());
+            let refused = std::pin::pin!(Arc::clone(&permits).acquire());
+            assert!(matches!(poll(refused), Poll::Ready(Err(Full))));
+        }
+        assert!(!permits.are_wanted());
+        let mut waiting = std::pin::pin!(Arc::clone(&permits).acquire());
+        assert!(poll(waiting.as_mut()).is_pending());
+        drop(lease);
+        assert!(matches!(poll(waiting), Poll::Ready(Ok(_))));
+    }
+
+    #[test]
+    fn an_idle_instance_of_another_thread_is_found() {
+        let permits = permits(&["--max-requests=1", "--threads=2"]);
+        permits.put_idle(0, permits.try_acquire().unwrap());
+        assert!(permits.take_idle(1).is_none() && permits.try_acquire().is_none());
+        let acquire = std::pin::pin!(Arc::clone(&permits).acquire());
+        assert!(matches!(poll(acquire), Poll::Ready(Ok(_))));
+    }
+
+    #[test]
+    fn nothing_is_kept_from_who_waits() {
+        let permits = permits(&["--max-requests=1"]);
+        let lease = permits.try_acquire().unwrap();
+        let mut waiting = std::pin::pin!(Arc::clone(&permits).acquire());
+        assert!(poll(waiting.as_mut()).is_pending());
+        permits.put_idle(0, lease);
+        assert!(matches!(poll(waiting), Poll::Ready(Ok(_))));
+    }
+
+    #[test]
+    fn every_instance_that_is_kept_learns_of_who_waits() {
+        let permits = permits(&["--max-requests=1"]);
+        let _lease = permits.try_acquire().unwrap();
+        let mut before = std::pin::pin!(permits.wanted());
+        assert!(poll(before.as_mut()).is_pending());
+        let mut waiting = std::pin::pin!(Arc::clone(&permits).acquire());
+        assert!(poll(waiting.as_mut()).is_pending());
+        assert!(poll(before).is_ready());
+        // It was told, but who is late is told too.
+        assert!(poll(std::pin::pin!(permits.wanted())).is_ready());
+    }
+}

@@ -91,10 +91,18 @@ impl Server {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let Self { listeners, shared } = self;
         let mut workers = Workers::start(&shared)?;
-        let acceptor = listeners.accept_on_this_runtime()?;
+        let mut acceptor = listeners.accept_on_this_runtime()?;
+        let most = most_connections(shared.config.limits.connections.get());
+        let connections = Arc::new(Semaphore::new(most));
         tokio::select! {
             () = shutdown => {}
-            () = accept(acceptor, &mut workers, &shared.config) => {}
+            () = accept(&mut acceptor, &mut workers, &connections) => {}
+        }
+        // Those that wait to be accepted may have sent their requests.
+        for stream in acceptor.finish() {
+            if let Ok(permit) = Arc::clone(&connections).try_acquire_owned() {
+                workers.next().serve(stream, permit);
+            }
         }
         workers.finish(&shared).await;
         Ok(())
@@ -102,13 +110,10 @@ impl Server {
 }
 
 /// Accepts as many connections as there may be; more wait.
-async fn accept(mut acceptor: Acceptor, workers: &mut Workers, config: &Config) {
-    let connections = Arc::new(Semaphore::new(most_connections(
-        config.limits.connections.get(),
-    )));
-    while let Ok(permit) = Arc::clone(&connections).acquire_owned().await {
+async fn accept(acceptor: &mut Acceptor, workers: &mut Workers, connections: &Arc<Semaphore>) {
+    while let Ok(permit) = Arc::clone(connections).acquire_owned().await {
         let stream = acceptor.accept().await;
-        workers.next().serve((stream, permit));
+        workers.next().serve(stream, permit);
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// How often a worker says that it is not held up.
 const BEAT: Duration = Duration::from_millis(500);
@@ -41,8 +42,8 @@ pub(crate) struct Handle {
     ended: oneshot::Receiver<()>,
 }
 
-/// A connection, and its permit.
-type Accepted = (TcpStream, OwnedSemaphorePermit);
+/// A connection, its permit, and what counts it as one of the worker's.
+type Accepted = (TcpStream, (OwnedSemaphorePermit, TaskTrackerToken));
 
 impl Worker {
     /// Starts a worker.
@@ -66,9 +67,9 @@ impl Worker {
         let (sender, receiver) = unbounded_channel();
         let (end, ended) = oneshot::channel();
         let run = {
-            let (worker, connections) = (Arc::clone(&worker), connections.clone());
+            let worker = Arc::clone(&worker);
             move || {
-                runtime.block_on(worker.run(receiver, connections));
+                runtime.block_on(worker.run(receiver));
                 // Not waiting: a file operation that hangs never ends.
                 runtime.shutdown_background();
                 // Nobody may be waiting for it.
@@ -86,21 +87,13 @@ impl Worker {
         })
     }
 
-    async fn run(
-        self: Arc<Self>,
-        mut receiver: UnboundedReceiver<Accepted>,
-        connections: TaskTracker,
-    ) {
+    async fn run(self: Arc<Self>, mut receiver: UnboundedReceiver<Accepted>) {
         tokio::spawn(Arc::clone(&self).beat());
-        while let Some((stream, permit)) = receiver.recv().await {
+        while let Some((stream, held)) = receiver.recv().await {
             let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
                 continue;
             };
-            let serve = connection::serve(stream, Arc::clone(&self));
-            connections.spawn(async move {
-                serve.await;
-                drop(permit);
-            });
+            tokio::spawn(hold(connection::serve(stream, Arc::clone(&self)), held));
         }
         self.shared.ended.cancelled().await;
     }
@@ -112,6 +105,11 @@ impl Worker {
             tokio::time::sleep(BEAT).await;
         }
     }
+}
+
+/// Holds what a connection has until it ends, be it by a panic.
+async fn hold<T>(connection: impl Future<Output = ()>, _held: T) {
+    connection.await;
 }
 
 impl Handle {
@@ -127,9 +125,11 @@ impl Handle {
     }
 
     /// Hands a connection over.
-    pub(crate) fn serve(&self, accepted: Accepted) {
+    pub(crate) fn serve(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         // It ends only after this is dropped.
-        let _ = self.sender.send(accepted);
+        let _ = self
+            .sender
+            .send((stream, (permit, self.connections.token())));
     }
 
     /// Waits until all its connections have ended; there may be no more of them.
@@ -143,5 +143,23 @@ impl Handle {
         drop(self.sender);
         // An error too says that it has.
         let _ = self.ended.await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_costs_one_connection_and_nothing_it_held() {
+        let held = Arc::new(());
+        let connection = async { panic!("of a test") };
+        assert!(
+            tokio::spawn(hold(connection, Arc::clone(&held)))
+                .await
+                .is_err()
+        );
+        assert_eq!(Arc::strong_count(&held), 1);
+        assert!(tokio::spawn(hold(async {}, held)).await.is_ok());
     }
 }

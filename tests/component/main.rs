@@ -62,6 +62,7 @@ macro_rules! on_ours_only {
     )*};
 }
 
+mod authority;
 mod clients;
 mod coding;
 mod connection;
@@ -70,6 +71,7 @@ mod delete;
 mod echo;
 mod files;
 mod isolation;
+mod limits;
 mod listing;
 mod lookup;
 mod precondition;

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+mod load;
+mod log;
+
 use rustix::process::{Pid, Signal, kill_process};
 use std::net::SocketAddr;
 use std::path::Path;

@@ -82,7 +82,8 @@ impl Connection {
         let next = match next {
             Ok(next) => {
                 let patience = self.worker.shared.config.timeouts.response;
-                if !self.settle(&mut call, patience).await {
+                // A client that is to see that something is missing does not wait for the rest.
+                if !matches!(next, Next::BreakOff) && !self.settle(&mut call, patience).await {
                     tracing::error!(request = id, "the component did not return in time");
                 }
                 next

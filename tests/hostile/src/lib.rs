@@ -52,20 +52,20 @@ impl Guest for Hostile {
             "/trap-mid" => {
                 let (body, stream) = begin(outparam, &[]);
                 write(&stream, &vec![b'x'; 100_000]);
-                let _ = (body, stream);
+                let _kept = (body, stream);
                 trap();
             }
             // More than a client can be behind, so that some of it was sent.
             "/trap-late" => {
                 let (body, stream) = begin(outparam, &[]);
                 write(&stream, &vec![b'x'; 1_000_000]);
-                let _ = (body, stream);
+                let _kept = (body, stream);
                 trap();
             }
             "/stop-short" => {
                 let (body, stream) = begin(outparam, &[("content-length", "1000000")]);
                 write(&stream, &vec![b'x'; 500_000]);
-                let _ = (body, stream);
+                let _kept = (body, stream);
                 trap();
             }
             "/trap-after" => {

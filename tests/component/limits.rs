@@ -1,0 +1,360 @@
+//! Every limit and every timeout, crossed.
+
+use super::*;
+use clap::CommandFactory;
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read, Write};
+use std::time::Duration;
+
+/// Each flag under Limits and Timeouts, and the test that crosses it: here, unless it says where.
+const CROSSED: &[&str] = &[
+    "max-connections",
+    "max-requests",
+    "max-queue",
+    "max-target-size",
+    "max-head-size",
+    "max-fields",
+    "max-content-size",
+    "min-content-rate",
+    "min-write-rate",
+    "max-memory",
+    "max-table-elements",
+    "max-call-size",
+    "max-handles",
+    // process: the log
+    "max-log-size",
+    // isolation: SPOILT
+    "max-kept-memory",
+    "header-timeout",
+    "idle-timeout",
+    "content-timeout",
+    "write-timeout",
+    // truth
+    "response-timeout",
+    "cpu-timeout",
+    // shutdown
+    "shutdown-timeout",
+];
+
+#[test]
+fn every_limit_is_crossed() {
+    let command = http_server::cli::Cli::command();
+    let limits = command.get_arguments().filter(|flag| {
+        let heading = flag.get_help_heading();
+        matches!(heading, Some("Limits" | "Timeouts"))
+    });
+    let limits: BTreeSet<_> = limits.filter_map(clap::Arg::get_long).collect();
+    assert_eq!(limits, CROSSED.iter().copied().collect());
+}
+
+/// A server of the bundled component.
+fn server(flags: &[&str]) -> TestServer {
+    alphabet(Setup::new(Host::Ours)).flags(flags).start()
+}
+
+fn status(server: &TestServer, request: impl AsRef<[u8]>) -> u16 {
+    let mut connection = server.connect();
+    // Who refuses need not read it all.
+    let _ = connection.send(request);
+    connection.response("GET").unwrap().status
+}
+
+/// Sends a piece whenever nothing has come for a moment, until the server has had enough.
+fn trickle(connection: &mut Connection, piece: &[u8]) -> Option<tests::Response> {
+    let mut stream = connection.stream().try_clone().unwrap();
+    loop {
+        stream
+            .set_read_timeout(Some(Duration::from_millis(10)))
+            .unwrap();
+        match stream.peek(&mut [0]) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) | Ok(0) => return None,
+            Ok(_) => {
+                stream
+                    .set_read_timeout(Some(Duration::from_secs(60)))
+                    .unwrap();
+                return connection.response("PUT").ok();
+            }
+        }
+        let _ = stream.write(piece);
+    }
+}
+
+#[test]
+fn max_connections_more_wait() {
+    let server = server(&["--max-connections=1"]);
+    let mut first = server.connect();
+    assert_eq!(
+        server.get("/echo/a").send_on(&mut first).unwrap().text(),
+        "a"
+    );
+    let mut second = server.connect();
+    second
+        .send("GET /echo/b HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    // The first is served all the same, and the second is not.
+    assert_eq!(
+        server.get("/echo/a").send_on(&mut first).unwrap().text(),
+        "a"
+    );
+    second.stream().set_nonblocking(true).unwrap();
+    assert!(second.stream().peek(&mut [0]).is_err());
+    second.stream().set_nonblocking(false).unwrap();
+    drop(first);
+    assert_eq!(second.response("GET").unwrap().text(), "b");
+}
+
+#[test]
+fn max_requests_and_max_queue_503() {
+    let server = hostile(&["--max-requests=1", "--max-queue=1"]);
+    let begin = |target: &str| {
+        let mut connection = server.connect();
+        connection
+            .send(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"))
+            .unwrap();
+        connection
+    };
+    // Its permit is held to the end of its content, which there is none of.
+    let mut endless = begin("/endless");
+    assert_eq!(endless.head().unwrap().status, 200);
+    // Of three, one waits. The others are told to come again.
+    let mut connections: Vec<_> = (0..3).map(|_| begin("/count")).collect();
+    let has_answer = |connection: &Connection| {
+        let stream = connection.stream();
+        stream.set_nonblocking(true).unwrap();
+        let is_there = stream.peek(&mut [0]).is_ok();
+        stream.set_nonblocking(false).unwrap();
+        is_there
+    };
+    tests::eventually(|| connections.iter().filter(|it| has_answer(it)).count() == 2);
+    let waiting = connections.iter().position(|it| !has_answer(it)).unwrap();
+    let mut waiting = connections.remove(waiting);
+    for refused in &mut connections {
+        let response = refused.response("GET").unwrap();
+        assert_eq!(
+            (response.status, response.field("retry-after")),
+            (503, Some("1"))
+        );
+    }
+    // When the client has gone, so has its request.
+    drop(endless);
+    assert_eq!(waiting.response("GET").unwrap().status, 200);
+}
+
+#[test]
+fn max_target_size_414() {
+    let server = server(&["--max-target-size=100"]);
+    for (length, expected) in [(100, 200), (101, 414), (70_000, 414)] {
+        let target = format!("/echo/{}", "a".repeat(length - "/echo/".len()));
+        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_eq!(status(&server, request), expected, "{length}");
+    }
+}
+
+#[test]
+fn max_head_size_431() {
+    let server = server(&["--max-head-size=1000"]);
+    for (length, expected) in [(1000, 200), (1001, 431), (100_000, 431)] {
+        let start = "GET / HTTP/1.1\r\nHost: x\r\nX: ";
+        let value = "a".repeat(length - start.len() - "\r\n\r\n".len());
+        assert_eq!(
+            status(&server, format!("{start}{value}\r\n\r\n")),
+            expected,
+            "{length}"
+        );
+    }
+}
+
+#[test]
+fn max_head_size_of_a_response() {
+    let appended = |flags: &[&str]| -> usize {
+        let response = hostile(flags).get("/fields?1000000").send();
+        response.text().parse().unwrap()
+    };
+    assert!(appended(&["--max-head-size=1KiB"]) < appended(&[]));
+    assert!(appended(&[]) < 1000);
+}
+
+#[test]
+fn max_fields_431() {
+    let server = server(&["--max-fields=10"]);
+    for (count, expected) in [(10, 200), (11, 431), (1000, 431)] {
+        let fields = "X: a\r\n".repeat(count - 1);
+        let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
+        assert_eq!(status(&server, request), expected, "{count}");
+    }
+}
+
+#[test]
+fn max_content_size_413() {
+    let server = server(&["--max-content-size=10"]);
+    let put = "PUT /files/new HTTP/1.1\r\nHost: x\r\n";
+    for (rest, expected) in [
+        ("Content-Length: 10\r\n\r\n0123456789", 201),
+        ("Content-Length: 11\r\n\r\n", 413),
+        ("Content-Length: 99999999999999999999\r\n\r\n", 413),
+        (
+            "Transfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n5\r\n01234\r\n0\r\n\r\n",
+            204,
+        ),
+        (
+            "Transfer-Encoding: chunked\r\n\r\n5\r\n01234\r\n6\r\n012345\r\n",
+            413,
+        ),
+        ("Transfer-Encoding: chunked\r\n\r\nb\r\n", 413),
+        // Who asks first need not send it.
+        ("Content-Length: 11\r\nExpect: 100-continue\r\n\r\n", 413),
+    ] {
+        assert_eq!(status(&server, format!("{put}{rest}")), expected, "{rest}");
+    }
+    assert_eq!(server.names(), ["a.txt", "new"]);
+    assert_eq!(server.read("new").unwrap(), b"0123401234");
+}
+
+#[test]
+fn min_content_rate_408() {
+    // A byte now and again is content in time, but not at that rate.
+    let server = server(&["--min-content-rate=1MiB", "--content-timeout=300ms"]);
+    let mut connection = server.connect();
+    connection
+        .send("PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+        .unwrap();
+    assert_eq!(trickle(&mut connection, b"x").unwrap().status, 408);
+    assert_eq!(server.names(), ["a.txt"]);
+}
+
+#[test]
+fn min_write_rate_breaks_it_off() {
+    let server = hostile(&["--min-write-rate=1GiB", "--write-timeout=300ms"]);
+    let mut connection = server.connect();
+    connection
+        .send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let mut stream = connection.stream().try_clone().unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    // A little is taken always, far more often than the timeout asks.
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        match stream.read(&mut buffer) {
+            Ok(0) | Err(_) => break,
+            Ok(_) => std::thread::park_timeout(Duration::from_millis(5)),
+        }
+    }
+}
+
+#[test]
+fn header_timeout_408() {
+    let server = server(&["--header-timeout=200ms"]);
+    let mut connection = server.connect();
+    connection.send("GET / HTTP/1.1\r\nX: ").unwrap();
+    // What comes now and again does not make it last longer.
+    assert_eq!(trickle(&mut connection, b"x").unwrap().status, 408);
+    connection.expect_end().unwrap();
+}
+
+#[test]
+fn who_says_nothing_is_not_waited_for() {
+    let server = server(&["--header-timeout=200ms"]);
+    server.connect().expect_end().unwrap();
+}
+
+#[test]
+fn idle_timeout_ends_the_connection() {
+    let server = server(&["--idle-timeout=100ms"]);
+    let mut connection = server.connect();
+    for _ in 0..2 {
+        let response = server.get("/").send_on(&mut connection).unwrap();
+        assert_eq!(response.status, 200);
+    }
+    connection.expect_end().unwrap();
+}
+
+#[test]
+fn content_timeout_408() {
+    let server = server(&["--content-timeout=100ms"]);
+    for framing in [
+        "Content-Length: 5\r\n\r\nab",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+    ] {
+        let mut connection = server.connect();
+        connection
+            .send(format!("PUT /files/new HTTP/1.1\r\nHost: x\r\n{framing}"))
+            .unwrap();
+        assert_eq!(connection.response("PUT").unwrap().status, 408);
+    }
+    assert_eq!(server.names(), ["a.txt"]);
+}
+
+/// The client takes nothing until the server has lost patience: then the permit is free again.
+#[test]
+fn write_timeout_breaks_it_off() {
+    let server = hostile(&["--write-timeout=100ms", "--max-requests=1"]);
+    let mut connection = server.connect();
+    connection
+        .send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    assert_eq!(connection.head().unwrap().status, 200);
+    assert_eq!(server.get("/count").send().status, 200);
+    assert!(!connection.receive_to_end().ends_with(b"0\r\n\r\n"));
+}
+
+#[test]
+fn write_timeout_of_a_file() {
+    let server = Setup::new(Host::Ours)
+        .flags(&["--write-timeout=100ms", "--max-requests=1"])
+        .start();
+    let large = std::fs::File::create(server.path().join("large")).unwrap();
+    large.set_len(1 << 30).unwrap();
+    let mut connection = server.connect();
+    connection
+        .send("GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    assert_eq!(connection.head().unwrap().status, 200);
+    assert_eq!(server.get("/").send().status, 200);
+    assert!(connection.receive_to_end().len() < 1 << 30);
+}
+
+#[test]
+fn max_memory() {
+    let server = hostile(&["--max-memory=4MiB"]);
+    assert_eq!(server.get("/memory?1000000").send().status, 200);
+    assert_eq!(server.get("/memory?5000000").send().status, 500);
+}
+
+#[test]
+fn max_handles() {
+    let server = hostile(&["--max-handles=100"]);
+    assert_eq!(server.get("/handles?50").send().text(), "50");
+    assert_eq!(server.get("/handles?101").send().status, 500);
+}
+
+#[test]
+fn max_call_size() {
+    let server = hostile(&["--max-call-size=100KB"]);
+    for (target, expected) in [
+        ("/random?100000", 200),
+        ("/random?100001", 500),
+        ("/write?50000", 200),
+        ("/write?200000", 500),
+    ] {
+        assert_eq!(server.get(target).send().status, expected, "{target}");
+    }
+    assert_eq!(hostile(&[]).get("/random?67108864").send().status, 500);
+}
+
+/// What a component begins with must fit, or it is refused at start, and says which flag is too small.
+#[test]
+fn max_memory_and_max_table_elements_at_start() {
+    for (flag, says) in [
+        ("--max-memory=64KiB", "--max-memory"),
+        ("--max-table-elements=1", "--max-table-elements"),
+    ] {
+        let cli = http_server::cli::Cli::read(["http-server", "--port=0", "--no-code-cache", flag]);
+        let error = http_server::Server::bind(cli.unwrap().into_config()).err();
+        let sentence = error.expect("it starts").to_string();
+        assert!(sentence.contains(says), "{sentence}");
+        assert_eq!(sentence.lines().count(), 1);
+    }
+}

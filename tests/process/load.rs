@@ -1,0 +1,194 @@
+//! More than there is room for, and stopping in the midst of it.
+
+use super::*;
+use rustix::process::{Resource, Rlimit, getrlimit, prlimit, setrlimit};
+use std::time::Duration;
+
+/// Takes as many open files as there may be, for connections of this process.
+fn raise_file_limit() {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, limit).unwrap();
+}
+
+/// Starts the program after a shell has set a limit.
+fn serve_limited(limit: &str, arguments: &[&str]) -> (Process, SocketAddr) {
+    let script = format!("{limit}; exec \"$0\" \"$@\"");
+    let program = env!("CARGO_BIN_EXE_http-server");
+    let arguments = [&["-c", &script, program, "--port=0"], arguments].concat();
+    let mut process = Process::start(Path::new("/bin/sh"), &arguments, &[]);
+    let address = address(&mut process);
+    (process, address)
+}
+
+fn get(address: SocketAddr, target: &str) -> tests::Response {
+    Request::new(address, "GET", target).send()
+}
+
+#[test]
+fn more_connections_than_descriptors() {
+    raise_file_limit();
+    let (process, address) = serve_limited("ulimit -n 256", &[]);
+    let mut connections: Vec<_> = (0..1000)
+        .map(|_| Connection::open(address).unwrap())
+        .collect();
+    for connection in &mut connections {
+        connection
+            .send("GET /echo/a HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
+    }
+    // Those that are served are served whole; the others wait, rather than be dropped.
+    assert_eq!(connections[0].response("GET").unwrap().text(), "a");
+    drop(connections);
+    assert_eq!(get(address, "/echo/b").text(), "b");
+    signal(&process, Signal::TERM);
+    let (status, _, stderr) = process.end();
+    assert_eq!(status.code(), Some(0));
+    assert!(!stderr.contains("ERROR"), "{stderr}");
+}
+
+/// EMFILE, which the server's own count of connections does not let come to pass.
+#[test]
+fn no_descriptor_at_all() {
+    let (mut process, address) = serve(&[]);
+    // Its threads have what they need by now.
+    assert_eq!(get(address, "/echo/a").status, 200);
+    let id = Pid::from_raw(process.id().cast_signed());
+    let before = getrlimit(Resource::Nofile).maximum;
+    let none = Rlimit {
+        current: Some(3),
+        maximum: before,
+    };
+    let given = prlimit(id, Resource::Nofile, none).unwrap();
+    let mut waiting = Connection::open(address).unwrap();
+    waiting
+        .send("GET /echo/a HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    process.line_with("no connection is accepted for");
+    prlimit(id, Resource::Nofile, given).unwrap();
+    assert_eq!(waiting.response("GET").unwrap().text(), "a");
+}
+
+#[test]
+fn no_address_space_for_a_pool() {
+    let (process, address) = serve_limited("ulimit -v 4000000", &["--threads=1"]);
+    for _ in 0..3 {
+        assert_eq!(get(address, "/echo/a").text(), "a");
+    }
+    signal(&process, Signal::TERM);
+    let (_, _, stderr) = process.end();
+    assert!(stderr.contains("no pool of instances"), "{stderr}");
+}
+
+#[test]
+fn many_connections_and_more_requests_than_permits() {
+    raise_file_limit();
+    let component = format!("--component={}", tests::HOSTILE);
+    let (_process, address) = serve(&[&component, "--max-requests=64", "--max-queue=200"]);
+    let mut connections: Vec<_> = (0..5000)
+        .map(|_| Connection::open(address).unwrap())
+        .collect();
+    let mut get = |range: std::ops::Range<usize>, target: &str| {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        for connection in &mut connections[range.clone()] {
+            connection.send(&request).unwrap();
+        }
+        let responses = connections[range]
+            .iter_mut()
+            .map(|connection| connection.response("GET").unwrap());
+        responses.map(|it| it.status).collect::<Vec<_>>()
+    };
+    // No more at once than may wait.
+    for start in (0..5000).step_by(200) {
+        assert_eq!(get(start..start + 200, "/count"), [200; 200]);
+    }
+    let statuses = get(0..1000, "/slow-head?300");
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 503)));
+    let served = statuses.iter().filter(|&&status| status == 200).count();
+    // Those with a permit, and those that may wait for one.
+    assert!((264..1000).contains(&served), "{served}");
+    assert_eq!(get(4800..5000, "/count"), [200; 200]);
+}
+
+/// A request whose connection was accepted is answered, whole.
+#[test]
+fn stopping_under_load_fails_no_request() {
+    for _ in 0..20 {
+        let mut process = start(&["--port=0", "--threads=2"], &[]);
+        let address = address(&mut process);
+        let clients: Vec<_> = (0..8)
+            .map(|client| std::thread::spawn(move || request_until_it_stops(address, client)))
+            .collect();
+        // Under load by now: each has had an answer of every kind.
+        for _ in 0..20 {
+            assert_eq!(get(address, "/echo/a").status, 200);
+        }
+        signal(&process, Signal::TERM);
+        for client in clients {
+            assert!(client.join().unwrap() > 0);
+        }
+        assert_eq!(process.end().0.code(), Some(0));
+    }
+}
+
+/// Requests, on connections that are used once or again and again, until there is no server to
+/// connect to: how many were answered.
+fn request_until_it_stops(address: SocketAddr, client: usize) -> usize {
+    let mut answered = 0;
+    loop {
+        let mut connection = match Connection::open(address) {
+            Ok(connection) => connection,
+            Err(_) if answered > 0 => return answered,
+            Err(error) => panic!("{error}"),
+        };
+        loop {
+            let request = Request::new(address, "GET", "/echo/abc");
+            let request = match client % 2 {
+                0 => request,
+                _ => request.field("Connection", "close"),
+            };
+            let response = request.send_on(&mut connection);
+            let response = response.unwrap_or_else(|error| panic!("after {answered}: {error:#}"));
+            assert_eq!((response.status, response.text()), (200, "abc"));
+            answered += 1;
+            if response.field("connection") == Some("close") {
+                break;
+            }
+        }
+    }
+}
+
+/// Opening a FIFO waits for somebody who writes, on the thread that serves the connection.
+#[test]
+fn a_file_operation_that_hangs_stops_nobody_else_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    let status = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(status.unwrap().success());
+    let directory = format!("--directory={}", folder.path().display());
+    let component = format!("--component={}", tests::HOSTILE);
+    let (mut process, address) = serve(&[&directory, &component, "--file-io=inline"]);
+    let mut hung = Connection::open(address).unwrap();
+    hung.send("GET /open?/files/fifo HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    // Connections that come until that is noticed may have to wait too.
+    let mut others = Vec::new();
+    let is_served = || {
+        let mut other = Connection::open(address).unwrap();
+        other
+            .send("GET /count HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
+        let stream = other.stream();
+        stream
+            .set_read_timeout(Some(Duration::from_millis(200)))
+            .unwrap();
+        let is_served = stream.peek(&mut [0]).is_ok();
+        others.push(other);
+        is_served
+    };
+    tests::eventually(is_served);
+    process.line_with("holds up 1 of 1 threads");
+}

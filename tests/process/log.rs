@@ -1,0 +1,122 @@
+//! The log: one line for each failure, what the component prints, and nothing that a terminal obeys.
+
+use super::*;
+
+fn hostile(arguments: &[&str]) -> (Process, SocketAddr) {
+    let component = format!("--component={}", tests::HOSTILE);
+    serve(&[&[component.as_str()], arguments].concat())
+}
+
+/// What was said after the line that the server listens.
+fn end(process: Process) -> Vec<String> {
+    signal(&process, Signal::TERM);
+    let (_, _, stderr) = process.end();
+    stderr.lines().skip(1).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_failure_is_a_line_with_its_request_and_its_cause() {
+    let cases = [
+        ("/trap-before", "unreachable"),
+        ("/recurse", "call stack"),
+        ("/silent", "returned without an answer"),
+        ("/exit", "called exit with success"),
+        ("/error", "no reason"),
+        ("/trap-mid", "unreachable"),
+        ("/trap-late", "unreachable"),
+        ("/trap-after", "unreachable"),
+        ("/drop-body", "gave up its content"),
+        ("/return-mid", "gave up its content"),
+        ("/too-short", "gave up its content"),
+        ("/empty-promise", "promised 5 bytes of content and wrote 0"),
+        ("/loop-before", "CPU time"),
+        ("/loop-mid", "CPU time"),
+        ("/sleep-before?100000", "did not answer in time"),
+        ("/sleep-mid?100000", "did not go on in time"),
+        ("/after-work?100000", "did not return in time"),
+        ("/random?100000000", "random bytes"),
+        ("/handles?100000", "handle limit"),
+    ];
+    let (process, address) = hostile(&["--cpu-timeout=100ms", "--response-timeout=200ms"]);
+    for (target, _) in cases {
+        // Its end says that all of it is over.
+        let mut connection = Connection::open(address).unwrap();
+        connection
+            .send(format!(
+                "GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            ))
+            .unwrap();
+        connection.receive_to_end();
+    }
+    let lines = end(process);
+    for (index, (target, cause)) in cases.iter().enumerate() {
+        let request = format!("request={}", index + 1);
+        let mut of_it = lines.iter().filter(|line| line.ends_with(&request));
+        let line = of_it
+            .next()
+            .unwrap_or_else(|| panic!("{target}: {lines:#?}"));
+        assert!(line.contains(" ERROR ") && line.contains(cause), "{line}");
+        assert_eq!(of_it.next(), None, "{target}");
+    }
+    assert_eq!(lines.len(), cases.len(), "{lines:#?}");
+}
+
+#[test]
+fn head_hides_no_failure() {
+    let (process, address) = hostile(&[]);
+    assert_eq!(
+        Request::new(address, "HEAD", "/trap-mid").send().status,
+        200
+    );
+    let lines = end(process);
+    assert!(
+        lines.len() == 1 && lines[0].contains("unreachable"),
+        "{lines:#?}"
+    );
+}
+
+#[test]
+fn what_is_printed_is_bounded_for_each_request_and_moves_no_cursor() {
+    let limit = 1024;
+    let (process, address) = hostile(&["--max-log-size=1KiB", "--isolation=shared"]);
+    for _ in 0..2 {
+        let response = Request::new(address, "GET", "/print?100000").send();
+        assert_eq!(response.text(), "printed");
+    }
+    let lines = end(process);
+    assert!(lines.iter().all(|line| !line.chars().any(char::is_control)));
+    for request in ["request=1", "request=2"] {
+        let of_it = lines.iter().filter(|line| line.contains(request));
+        let (printed, said): (Vec<_>, Vec<_>) =
+            of_it.partition(|line| line.contains("stream=\"stderr\""));
+        assert!(printed[0].contains("\\u{1b}[31mprinted"), "{}", printed[0]);
+        let bytes = printed.len() * "\x1b[31mprinted\n".len();
+        assert!((limit / 2..=2 * limit).contains(&bytes), "{bytes}");
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].contains("printed too much"));
+    }
+}
+
+#[test]
+fn what_is_printed_as_json() {
+    let (process, address) = hostile(&["--log-format=json"]);
+    assert_eq!(Request::new(address, "GET", "/print?1").send().status, 200);
+    let lines = end(process);
+    let line: serde_json::Value = serde_json::from_str(&lines[0]).expect("not JSON");
+    assert_eq!(
+        (&line["request"], &line["stream"], &line["message"]),
+        (&1.into(), &"stderr".into(), &"\\u{1b}[31mprinted".into())
+    );
+}
+
+#[test]
+fn the_level_says_what_is_logged() {
+    for (level, expected) in [("off", 0), ("error", 1), ("warn", 1), ("info", 2)] {
+        let (process, address) = hostile(&[&format!("--log-level={level}")]);
+        for target in ["/print?1", "/trap-before"] {
+            // One of them fails, as it should.
+            let _ = Request::new(address, "GET", target).send();
+        }
+        assert_eq!(end(process).len(), expected, "{level}");
+    }
+}
