@@ -17,6 +17,8 @@
 //!
 //! The host knows no route and no file; the component knows no connection and no limit.
 
+#[doc(hidden)]
+pub mod bench;
 pub mod cli;
 pub mod config;
 mod connection;
