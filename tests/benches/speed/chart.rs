@@ -59,16 +59,13 @@ pub(crate) fn draw(report: &Report) -> Option<String> {
         }
         y += GAP;
     }
-    let baseline = LEFT + LONGEST / most;
-    let (from, to) = (TOP, y - GAP);
     Some(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {y}\" width=\"{WIDTH}\" height=\"{y}\" role=\"img\">
 <title>Requests per second, as times those of {SERVE}</title>
 <style>{STYLE}</style>
 <text class=\"title\" x=\"12\" y=\"20\">Requests per second, as times those of {SERVE}</text>
-<text class=\"other\" x=\"12\" y=\"38\">one core, {connections} connections; longer is faster; lines are the least and the most of {} rounds</text>
-{body}<path class=\"baseline\" d=\"M{baseline:.1} {from}V{to}\"/>
-</svg>
+<text class=\"other\" x=\"12\" y=\"38\">{connections} connections on one core; lines: from the least to the most of {} rounds; blue: http-server, by what requests share</text>
+{body}</svg>
 ",
         rounds(report),
     ))
@@ -82,7 +79,6 @@ rect.ours { fill: #2f6feb }
 rect.serve { fill: #bf8700 }
 rect.other { fill: #afb8c1 }
 path { stroke: #1f2328; stroke-width: 1.5 }
-path.baseline { stroke: #bf8700; stroke-width: 1; stroke-dasharray: 3 3 }
 @media (prefers-color-scheme: dark) {
 text { fill: #9198a1 }
 text.title, text.ours { fill: #f0f6fc }
@@ -90,7 +86,6 @@ rect.ours { fill: #4493f8 }
 rect.serve { fill: #d29922 }
 rect.other { fill: #656c76 }
 path { stroke: #f0f6fc }
-path.baseline { stroke: #d29922 }
 }
 ";
 
