@@ -1,4 +1,4 @@
-//! The parts of a request, one by one, for `benches/request.rs` and nobody else: no part of the API.
+//! The parts of a request, one by one, for `tests/benches/request.rs` and nobody else: no part of the API.
 
 use crate::config::Config;
 use crate::connection::input::{Input, SharedInput};

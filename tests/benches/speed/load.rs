@@ -60,8 +60,8 @@ pub(crate) static LOADS: [Load; 8] = [
     post("POST of 1 MiB", "/files/large.upload", MIB),
 ];
 
-/// What a server gets to do before anything is measured.
-pub(crate) static WARM_UP: Load = get("warm-up", "/files/1k.bin", Some(KIB));
+/// What a server is asked before anything else, as it is what all of them have.
+pub(crate) static FIRST: Load = get("first", "/files/1k.bin", Some(KIB));
 
 /// What came of one load, on one server, in one round.
 pub(crate) struct Figure {

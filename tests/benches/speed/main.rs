@@ -76,19 +76,23 @@ fn main() -> Result<()> {
 
     let target = target_folder()?;
     build_ours(&target)?;
-    let (servers, missing) = servers::all(&target);
-    let servers = chosen(servers, &arguments.server, |server| server.name);
-    ensure!(!servers.is_empty(), "there is no such server");
+    let (servers, mut missing) = servers::all(&target);
+    let mut servers = chosen(servers, &arguments.server, |server| server.name);
     let load = Vec::from_iter(arguments.load.clone());
     let loads = chosen(LOADS.iter().collect(), &load, |load| load.name);
     let others = chosen(vec!["memory", "start"], &load, |&name| name);
 
     let bench = Bench::new()?;
     say_how_long(&arguments, &servers, &loads, &others);
-    for server in &servers {
-        // Fills the code cache, and says at once what does not work.
-        server.start(&bench, &bench.cache)?;
-    }
+    // Fills the code cache, and says at once what does not work.
+    servers.retain(|server| match server.start(&bench, &bench.cache) {
+        Ok(_) => true,
+        Err(error) => {
+            missing.push(format!("not measured: {error:#}"));
+            false
+        }
+    });
+    ensure!(!servers.is_empty(), "no such server: {missing:?}");
     let mut report = Report::new(&servers, missing, &arguments.connections);
     for round in 0..arguments.rounds {
         let progress = format!("round {} of {}", round + 1, arguments.rounds);
@@ -147,7 +151,7 @@ fn measure_loads(
     let mut running = Vec::new();
     for server in servers {
         let process = server.start(bench, &bench.cache)?;
-        load::WARM_UP.run(wrk, bench, &process, 1, 1)?;
+        load::FIRST.run(wrk, bench, &process, 1, 1)?;
         running.push((server, process));
     }
     let mut turn = round;

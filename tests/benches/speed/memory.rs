@@ -1,6 +1,6 @@
 //! How much memory a server uses while it waits.
 
-use crate::load::WARM_UP;
+use crate::load::FIRST;
 use crate::process;
 use crate::servers::{Bench, Server};
 use anyhow::Result;
@@ -34,7 +34,7 @@ pub(crate) fn measure(bench: &Bench, server: &Server) -> Result<Memory> {
     for _ in 0..count() {
         let mut connection = Connection::open(running.address)?;
         connection.stream().set_read_timeout(Some(PATIENCE))?;
-        let request = Request::new(running.address, "GET", WARM_UP.path);
+        let request = Request::new(running.address, "GET", FIRST.path);
         if request.send_on(&mut connection).is_err() {
             break;
         }

@@ -1,6 +1,6 @@
 //! The servers: how each is started with its defaults, on a core of its own.
 
-use crate::load::{FILES, Load};
+use crate::load::{FILES, FIRST, Load};
 use anyhow::{Context, Result, bail};
 use rustix::fs::statvfs;
 use rustix::process::{Pid, Signal, kill_process};
@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tests::{Connection, Request};
 
 pub(crate) const REQUEST: &str = "isolation request";
 pub(crate) const CONNECTION: &str = "isolation connection";
@@ -197,7 +196,7 @@ impl Server {
             address,
             first_answer: Duration::ZERO,
         };
-        while running.answer("/files/1k.bin").is_err() {
+        while FIRST.check(&running).is_err() {
             if running.child.try_wait()?.is_some() || started.elapsed() > PATIENCE {
                 let said = std::fs::read_to_string(log)?;
                 bail!("{} does not start: {command:?}: {said}", self.name);
@@ -276,14 +275,6 @@ fn free_port() -> Result<u16> {
 impl Running {
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
-    }
-
-    /// Asks for something, on a connection of its own.
-    fn answer(&self, target: &str) -> Result<()> {
-        let mut connection = Connection::open(self.address)?;
-        let request = Request::new(self.address, "GET", target);
-        request.send_on(&mut connection)?;
-        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the parts of a request take: `cargo bench -p http-server --bench request`.
+//! What the parts of a request take: `cargo bench -p tests --bench request`.
 //!
 //! Each part is measured alone, with what comes before it made afresh and left out; one instance is
 //! alive at a time. `connection` is the whole, over loopback, with the kernel and the client in it.
