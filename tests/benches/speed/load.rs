@@ -79,8 +79,8 @@ pub(crate) struct Run {
     pub(crate) seconds: f64,
     /// Received.
     pub(crate) bytes: f64,
-    /// Answers other than 2xx and 3xx, failures to connect, read or write, and requests that took
-    /// more than two seconds.
+    /// Answers other than 2xx and 3xx, failures to connect, read or write, requests that took more
+    /// than ten seconds; and it is an error if there are no answers.
     pub(crate) errors: f64,
     /// Half of the requests took no longer, in microseconds.
     pub(crate) median: f64,
@@ -129,6 +129,16 @@ impl Load {
         Ok(())
     }
 
+    /// How long wrk runs: longer where so much is under way that few answers would be complete.
+    pub(crate) fn seconds(&self, connections: usize, seconds: u64) -> u64 {
+        let size = self.upload.or(self.download).unwrap_or(0);
+        if connections * size < 256 * MIB {
+            seconds
+        } else {
+            seconds * 3
+        }
+    }
+
     /// Runs wrk.
     pub(crate) fn run(
         &self,
@@ -144,7 +154,11 @@ impl Load {
         let output = Command::new(wrk)
             .arg("--threads=1")
             .arg(format!("--connections={connections}"))
-            .arg(format!("--duration={seconds}s"))
+            .arg(format!(
+                "--duration={}s",
+                self.seconds(connections, seconds)
+            ))
+            .arg("--timeout=10s")
             .arg("--script")
             .arg(script)
             .arg(format!("http://{}{}", server.address, self.path))
@@ -165,7 +179,7 @@ impl Load {
             requests,
             seconds: microseconds / 1e6,
             bytes,
-            errors,
+            errors: if requests > 0.0 { errors } else { errors + 1.0 },
             median,
             p99,
             cpu_seconds,

@@ -214,15 +214,17 @@ fn chosen<T>(all: Vec<T>, wanted: &[String], name: impl Fn(&T) -> &'static str) 
 }
 
 fn say_how_long(arguments: &Arguments, servers: &[Server], loads: &[&Load], others: &[&str]) {
-    let runs: usize = servers
-        .iter()
-        .map(|server| loads.iter().filter(|load| server.takes(load)).count())
-        .sum();
-    let mut seconds =
-        runs * arguments.connections.len() * usize::try_from(arguments.seconds).unwrap_or(0);
+    let mut seconds = 0;
+    for load in loads {
+        let takers = servers.iter().filter(|server| server.takes(load)).count() as u64;
+        for &connections in &arguments.connections {
+            seconds += takers * load.seconds(connections, arguments.seconds);
+        }
+    }
     // What each takes besides, about: to start and warm up, and to be measured.
-    seconds += servers.len() * (2 * usize::from(runs > 0) + 3 * others.len());
-    seconds *= arguments.rounds;
+    let besides = 2 * usize::from(seconds > 0) + 3 * others.len();
+    seconds += (servers.len() * besides) as u64;
+    seconds *= arguments.rounds as u64;
     eprintln!("This takes about {} minutes.", seconds.div_ceil(60));
 }
 

@@ -127,7 +127,8 @@ impl Report {
         Some(Spread { errors, ..spread })
     }
 
-    /// How many times as much one is as the other, both in the same round.
+    /// How many times as much one is as the other, both in the same round. Errors are those of the
+    /// one.
     pub(crate) fn ratio(
         &self,
         (server, cell): (&str, Cell),
@@ -141,11 +142,10 @@ impl Report {
                 Some((run, others.find(|(other, _)| *other == round)?.1))
             })
             .collect();
-        let spread = Spread::of(pairs.iter().map(|(run, other)| value(run) / value(other)))?;
-        let errors = pairs
-            .iter()
-            .map(|(run, other)| run.errors + other.errors)
-            .sum();
+        let ratios = pairs.iter().map(|(run, other)| value(run) / value(other));
+        // A server that answered nothing is no measure.
+        let spread = Spread::of(ratios.filter(|ratio| ratio.is_finite()))?;
+        let errors = pairs.iter().map(|(run, _)| run.errors).sum();
         Some(Spread { errors, ..spread })
     }
 
