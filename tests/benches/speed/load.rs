@@ -75,6 +75,7 @@ pub(crate) struct Figure {
 /// What came of one run of wrk.
 #[derive(Debug)]
 pub(crate) struct Run {
+    /// Answered with 2xx or 3xx: quick errors are not speed.
     pub(crate) requests: f64,
     pub(crate) seconds: f64,
     /// Received.
@@ -195,7 +196,7 @@ impl Load {
 function done(summary, latency)
   local e = summary.errors
   print(string.format('RESULT %.0f %.0f %.0f %.0f %.0f %.0f',
-    summary.requests, summary.duration, summary.bytes,
+    summary.requests - e.status, summary.duration, summary.bytes,
     e.connect + e.read + e.write + e.status + e.timeout,
     latency:percentile(50), latency:percentile(99)))
 end

@@ -129,13 +129,17 @@ fn main() -> Result<()> {
     std::fs::create_dir_all(&output)?;
     let json = serde_json::to_vec_pretty(&report.json())?;
     std::fs::write(output.join("speed.json"), json)?;
-    let mut stdout = std::io::stdout().lock();
-    write!(stdout, "{}", report.tables())?;
+    let mut written = vec![output.join("speed.json")];
     if let Some(chart) = chart::draw(&report) {
+        written.push(output.join("speed.svg"));
         std::fs::write(output.join("speed.svg"), chart)?;
     }
-    let output = output.display();
-    Ok(writeln!(stdout, "\nspeed.json and speed.svg: {output}")?)
+    let mut stdout = std::io::stdout().lock();
+    Ok(writeln!(
+        stdout,
+        "{}\nwritten: {written:?}",
+        report.tables()
+    )?)
 }
 
 /// One round: all servers are started, and take turns at each load.
@@ -225,7 +229,7 @@ fn say_how_long(arguments: &Arguments, servers: &[Server], loads: &[&Load], othe
     let besides = 2 * usize::from(seconds > 0) + 3 * others.len();
     seconds += (servers.len() * besides) as u64;
     seconds *= arguments.rounds as u64;
-    eprintln!("This takes about {} minutes.", seconds.div_ceil(60));
+    eprintln!("This takes about {} min.", seconds.div_ceil(60));
 }
 
 /// The target folder, which this program runs in.
