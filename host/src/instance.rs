@@ -119,6 +119,11 @@ impl Program {
     ///
     /// Its start may trap, or the pool may be short of what it needs.
     pub(crate) async fn instantiate(&self, exchange: &Arc<Exchange>) -> wasmtime::Result<Instance> {
+        self.instantiate_in(self.store(exchange)).await
+    }
+
+    /// Makes a store, with what its instance may reach, and no more.
+    pub(crate) fn store(&self, exchange: &Arc<Exchange>) -> Store<State> {
         let limits = self.template.limits;
         let state = State::new(Arc::clone(&self.template), Arc::clone(exchange));
         let mut store = Store::new(self.pre.engine(), state);
@@ -136,6 +141,18 @@ impl Program {
             ))
         });
         store.set_epoch_deadline(1);
+        store
+    }
+
+    /// Makes an instance in a store.
+    ///
+    /// # Errors
+    ///
+    /// As [`Program::instantiate`].
+    pub(crate) async fn instantiate_in(
+        &self,
+        mut store: Store<State>,
+    ) -> wasmtime::Result<Instance> {
         let proxy = self.pre.instantiate_async(&mut store).await?;
         Ok(Instance {
             store,

@@ -17,6 +17,8 @@
 //!
 //! The host knows no route and no file; the component knows no connection and no limit.
 
+#[doc(hidden)]
+pub mod bench;
 pub mod cli;
 mod code_cache;
 pub mod config;
