@@ -120,3 +120,18 @@ fn the_level_says_what_is_logged() {
         assert_eq!(end(process).len(), expected, "{level}");
     }
 }
+
+#[test]
+fn what_a_client_does_wrong_is_no_failure() {
+    let (process, address) = serve(&["--content-timeout=100ms"]);
+    let post = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n01234";
+    for stays in [true, false] {
+        let mut client = Connection::open(address).unwrap();
+        client.send(post).unwrap();
+        assert_eq!(client.head().unwrap().status, 200);
+        if stays {
+            client.receive_to_end();
+        }
+    }
+    assert_eq!(end(process), [""; 0]);
+}

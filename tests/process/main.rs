@@ -293,3 +293,22 @@ fn the_log_can_be_json() {
         "{line}"
     );
 }
+
+/// What is in the cache is run, so nobody else may write to it.
+#[test]
+fn only_a_private_code_cache_is_used() {
+    use std::fs::{Permissions, read_dir, set_permissions};
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    for (name, mode, is_used) in [("private", 0o700, true), ("public", 0o777, false)] {
+        let cache = folder.path().join(name);
+        std::fs::create_dir(&cache).unwrap();
+        set_permissions(&cache, Permissions::from_mode(mode)).unwrap();
+        let (process, address) = serve(&[&format!("--code-cache={}", cache.display())]);
+        assert_eq!(Request::new(address, "GET", "/").send().status, 200);
+        signal(&process, Signal::TERM);
+        let (_, _, stderr) = process.end();
+        assert_eq!(stderr.contains("no code cache in"), !is_used, "{stderr}");
+        assert_eq!(read_dir(&cache).unwrap().count() > 0, is_used, "{name}");
+    }
+}

@@ -102,10 +102,15 @@ impl Connection {
                 Ok(Next::BreakOff)
             }
             Err(Broken::Failure(failure)) => {
-                tracing::error!(
-                    request = call.exchange.id,
-                    "the response was broken off: {failure}"
-                );
+                let id = call.exchange.id;
+                match self.input.lock().failure() {
+                    // What the client did wrong counts, not what the component made of it.
+                    Some(refusal) => {
+                        let (_, sentence) = refusal.answer();
+                        tracing::debug!(request = id, "the response was broken off: {sentence}");
+                    }
+                    None => tracing::error!(request = id, "the response was broken off: {failure}"),
+                }
                 Ok(Next::BreakOff)
             }
             Err(Broken::File(error)) => {

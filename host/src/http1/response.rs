@@ -179,7 +179,16 @@ pub(crate) fn write_chunk_size(output: &mut Vec<u8>, size: u64) {
 pub(crate) fn write_last_chunk(output: &mut Vec<u8>, trailers: &HeaderMap) {
     output.extend_from_slice(b"0\r\n");
     for (name, value) in trailers {
-        write_field(output, name, value.as_bytes());
+        // What says how a message is framed comes before it (RFC 9110 6.5.1).
+        if ![
+            header::CONTENT_LENGTH,
+            header::TRANSFER_ENCODING,
+            header::TRAILER,
+        ]
+        .contains(name)
+        {
+            write_field(output, name, value.as_bytes());
+        }
     }
     output.extend_from_slice(b"\r\n");
 }
@@ -329,5 +338,16 @@ mod tests {
             httpdate::fmt_http_date(httpdate::parse_http_date(date).unwrap()),
             date
         );
+    }
+
+    #[test]
+    fn trailers_say_nothing_of_framing() {
+        let mut trailers = HeaderMap::new();
+        for name in ["x-a", "content-length", "transfer-encoding", "trailer"] {
+            trailers.append(name, "1".parse().unwrap());
+        }
+        let mut output = Vec::new();
+        write_last_chunk(&mut output, &trailers);
+        assert_eq!(output, b"0\r\nX-A: 1\r\n\r\n");
     }
 }
