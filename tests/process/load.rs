@@ -161,7 +161,7 @@ fn request_until_it_stops(address: SocketAddr, client: usize) -> usize {
     }
 }
 
-/// Opening a FIFO waits for somebody who writes, on the thread that serves the connection.
+/// Opening a FIFO to write waits for somebody who reads, on the thread that serves the connection.
 #[test]
 fn a_file_operation_that_hangs_stops_nobody_else_for_ever() {
     let folder = tempfile::tempdir().unwrap();
@@ -172,7 +172,7 @@ fn a_file_operation_that_hangs_stops_nobody_else_for_ever() {
     let component = format!("--component={}", tests::HOSTILE);
     let (mut process, address) = serve(&[&directory, &component, "--file-io=inline"]);
     let mut hung = Connection::open(address).unwrap();
-    hung.send("GET /open?/files/fifo HTTP/1.1\r\nHost: x\r\n\r\n")
+    hung.send("GET /open-to-write?/files/fifo HTTP/1.1\r\nHost: x\r\n\r\n")
         .unwrap();
     // Connections that come until that is noticed may have to wait too.
     let mut others = Vec::new();

@@ -198,6 +198,14 @@ impl Guest for Hostile {
                 outparam,
                 &format!("{:?}", std::fs::read(query).map(|content| content.len())),
             ),
+            // Of a FIFO, this waits for somebody who reads.
+            "/open-to-write" => text(
+                outparam,
+                &format!(
+                    "{:?}",
+                    std::fs::OpenOptions::new().write(true).open(query).is_ok()
+                ),
+            ),
             "/look-up" => text(outparam, &format!("{:?}", look_up(query))),
             "/trailers" => {
                 let (body, stream) = begin(outparam, &[]);
