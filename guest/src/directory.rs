@@ -42,12 +42,12 @@ pub trait Directory: Sized + 'static {
     /// [`Error::NotDirectory`] if `path` is none; else as the file system says.
     fn open_directory(&self, path: &str) -> Result<Self, Error>;
 
-    /// The entries of this directory, in no order. Names that are not UTF-8 are left out.
+    /// Hands each entry of this directory to `act`, in no order. Names that are not UTF-8 are left out.
     ///
     /// # Errors
     ///
     /// As the file system says.
-    fn entries(&self) -> Result<Vec<Entry>, Error>;
+    fn each_entry(&self, act: impl FnMut(Entry)) -> Result<(), Error>;
 
     /// Makes a directory.
     ///

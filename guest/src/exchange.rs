@@ -34,6 +34,9 @@ pub trait Exchange {
     /// A number nobody can guess.
     fn random(&self) -> u64;
 
+    /// Waits for a moment.
+    fn pause(&self);
+
     /// Moves the request's content to the end of `file`.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ mod delete;
 mod echo;
 mod files;
 mod listing;
+mod turn;
 mod upload;
 mod user_agent;
 

@@ -1,7 +1,7 @@
 //! Listening sockets, and accepting that survives every transient error.
 
 use crate::error::Error;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,6 +16,9 @@ const BACK_OFF: Duration = Duration::from_millis(20);
 
 /// How long at most.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
+
+/// `BPF_RET | BPF_K`: of each packet, keep nothing.
+const DROP: SockFilter = SockFilter::new(0x06, 0, 0, 0);
 
 /// Sockets that are listened on.
 pub(crate) struct Listeners(Vec<TcpListener>);
@@ -130,8 +133,15 @@ impl Acceptor {
         }
     }
 
-    /// Accepts the connections that wait, and no more.
+    /// Accepts the connections that wait, and no more: who connects from here on finds nobody.
+    ///
+    /// Between the last that is accepted and the end of the socket another could come, and be reset
+    /// in the middle of its request. So from now on the kernel drops what arrives at the socket.
     pub(crate) fn finish(self) -> impl Iterator<Item = TcpStream> {
+        for socket in &self.sockets {
+            // Should this fail, such a client has bad luck.
+            let _ = SockRef::from(socket).attach_filter(&[DROP]);
+        }
         let sockets = self.sockets.into_iter();
         sockets
             .filter_map(|socket| socket.into_std().ok())

@@ -1,6 +1,10 @@
 //! The log: lines of text or JSON on stderr.
 
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::LevelFilter;
+
+/// How many lines wait for a reader of the log who is slow; more are lost, since nobody else is to wait.
+const LINES: usize = 4096;
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -26,8 +30,9 @@ pub enum Level {
     Debug,
 }
 
-/// Begins to log. Does nothing the second time.
-pub fn start(format: Format, level: Level) {
+/// Begins to log; does nothing the second time. What is logged is written until the guard is dropped.
+#[must_use]
+pub fn start(format: Format, level: Level) -> WorkerGuard {
     let level = match level {
         Level::Off => LevelFilter::OFF,
         Level::Error => LevelFilter::ERROR,
@@ -35,8 +40,11 @@ pub fn start(format: Format, level: Level) {
         Level::Info => LevelFilter::INFO,
         Level::Debug => LevelFilter::DEBUG,
     };
+    let (writer, guard) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LINES)
+        .finish(std::io::stderr());
     let builder = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_max_level(level)
         .with_target(false)
         .with_ansi(false);
@@ -50,4 +58,5 @@ pub fn start(format: Format, level: Level) {
         Format::Text => builder.try_init(),
         Format::Json => builder.json().flatten_event(true).try_init(),
     };
+    guard
 }

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     let (format, level) = cli.log();
-    log::start(format, level);
+    let _guard = log::start(format, level);
     raise_file_limit();
     let server = Server::bind(cli.into_config())?;
     let address = server.local_addr()?;

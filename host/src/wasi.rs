@@ -14,6 +14,7 @@
 pub(crate) mod bindings;
 mod cli;
 mod denied;
+mod entries;
 mod fields;
 pub(crate) mod files;
 pub(crate) mod incoming;
@@ -54,6 +55,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>, inline: bool) -> wasmtim
     p2::filesystem::preopens::add_to_linker::<_, WasiFilesystem>(linker, State::filesystem)?;
     linker.allow_shadowing(true);
     files::override_in_linker(linker)?;
+    entries::override_in_linker(linker)?;
     if inline {
         lookup::override_in_linker(linker)?;
     }

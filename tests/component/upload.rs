@@ -3,6 +3,25 @@
 use super::*;
 
 on_both_hosts! {
+    /// RFC 9110 13.1.1: of many that mean to replace one version, one does.
+    fn one_of_many_replaces_a_version(server, alphabet) {
+        for _ in 0..10 {
+            let tag = server.get("/files/a.txt").send().field("etag").unwrap().to_owned();
+            let replace = |index: usize| {
+                let request = server.request("PUT", "/files/a.txt").field("If-Match", &tag);
+                request.content(index.to_string()).send().status
+            };
+            let statuses: Vec<_> = std::thread::scope(|scope| {
+                let clients: Vec<_> = (0..20).map(|index| scope.spawn(move || replace(index))).collect();
+                clients.into_iter().map(|client| client.join().unwrap()).collect()
+            });
+            let replaced = statuses.iter().position(|&status| status == 204).unwrap();
+            assert!(statuses.iter().enumerate().all(|(index, &status)| index == replaced || status == 412), "{statuses:?}");
+            assert_eq!(server.read("a.txt").unwrap(), replaced.to_string().into_bytes());
+        }
+        assert_eq!(server.names(), ["a.txt"]);
+    }
+
     fn post_is_201_whether_the_name_is_new_or_not(server, alphabet) {
         for target in ["/files/new", "/files/a.txt"] {
             let response = server.request("POST", target).content("hello").send();
@@ -119,8 +138,8 @@ on_both_hosts! {
 
     fn one_of_many_creates_a_file_exclusively(server, bare) {
         let statuses: Vec<u16> = std::thread::scope(|scope| {
-            let put = |index: usize| {
-                let content = index.to_string().repeat(10_000);
+            let put = |index: u8| {
+                let content = vec![b'a' + index; 10_000];
                 server.request("PUT", "/files/a").field("If-None-Match", "*").content(content).send().status
             };
             let threads: Vec<_> = (0..20).map(|index| scope.spawn(move || put(index))).collect();

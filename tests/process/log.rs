@@ -135,3 +135,15 @@ fn what_a_client_does_wrong_is_no_failure() {
     }
     assert_eq!(end(process), [""; 0]);
 }
+
+/// A pipe holds 64 KiB.
+#[test]
+fn nobody_waits_for_who_reads_the_log() {
+    let (process, address) = hostile(&[]);
+    let mut connection = Connection::open(address).unwrap();
+    for _ in 0..100 {
+        let printed = Request::new(address, "GET", "/print?1000");
+        assert_eq!(printed.send_on(&mut connection).unwrap().text(), "printed");
+    }
+    end(process);
+}

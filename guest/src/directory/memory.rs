@@ -248,7 +248,7 @@ impl Directory for Memory {
         }
     }
 
-    fn entries(&self) -> Result<Vec<Entry>, Error> {
+    fn each_entry(&self, act: impl FnMut(Entry)) -> Result<(), Error> {
         let prefix = if self.prefix.is_empty() {
             String::new()
         } else {
@@ -259,12 +259,12 @@ impl Directory for Memory {
             .iter()
             .filter_map(|(path, node)| Some((path.strip_prefix(&prefix)?, node)));
         let here = below.filter(|(name, _)| !name.contains('/'));
-        Ok(here
-            .map(|(name, node)| Entry {
-                name: name.to_owned(),
-                kind: Self::describe(node).kind,
-            })
-            .collect())
+        here.map(|(name, node)| Entry {
+            name: name.to_owned(),
+            kind: Self::describe(node).kind,
+        })
+        .for_each(act);
+        Ok(())
     }
 
     fn create_directory(&self, path: &str) -> Result<(), Error> {
@@ -314,7 +314,10 @@ impl Directory for Memory {
 
     fn remove_directory(&self, path: &str) -> Result<(), Error> {
         let place = self.place(path)?;
-        if !self.open_directory(path)?.entries()?.is_empty() {
+        let mut is_empty = true;
+        self.open_directory(path)?
+            .each_entry(|_| is_empty = false)?;
+        if !is_empty {
             return Err(Error::NotEmpty);
         }
         self.tree

@@ -1,6 +1,7 @@
 //! DELETE of `/files/{path}`.
 
 use super::Handled;
+use super::turn::Turn;
 use super::upload::refused;
 use crate::directory::{Directory, Kind};
 use crate::exchange::Exchange;
@@ -31,7 +32,16 @@ pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
     }
 
     let preconditions = Preconditions::parse(exchange.fields());
+    let (around, name) = path.split();
+    let innermost = if preconditions.are_given() && !around.is_empty() {
+        Some(directory.open_directory(around)?)
+    } else {
+        None
+    };
+    let around = innermost.as_ref().unwrap_or(&directory);
+    let mut turn = None;
     if preconditions.are_given() {
+        turn = Some(Turn::wait(exchange, around, name).map_err(refused)?);
         let current = match kind {
             Kind::Directory => Representation::without_validators(),
             _ => Representation::of(&directory.open(path.as_str())?, exchange.now())?,
@@ -47,5 +57,6 @@ pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
         X::Directory::remove_file
     };
     remove(&directory, path.as_str()).map_err(refused)?;
+    drop(turn);
     Ok(Outcome::empty(Status::NO_CONTENT))
 }

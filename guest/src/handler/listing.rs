@@ -78,14 +78,14 @@ pub(super) fn list<X: Exchange>(
 
 /// What a client may see of the directory, sorted. Symbolic links stand for what they lead to.
 fn entries<D: Directory>(directory: &D, settings: Settings) -> Result<Vec<Entry>, Error> {
-    let mut entries = directory.entries()?;
-    entries.retain_mut(|entry| {
-        if !is_segment(&entry.name)
-            || entry.name.starts_with(UPLOAD_PREFIX)
-            || (entry.name.starts_with('.') && !settings.hidden)
-        {
-            return false;
+    let mut entries = Vec::new();
+    directory.each_entry(|entry| {
+        let is_hidden = entry.name.starts_with('.') && !settings.hidden;
+        if is_segment(&entry.name) && !entry.name.starts_with(UPLOAD_PREFIX) && !is_hidden {
+            entries.push(entry);
         }
+    })?;
+    entries.retain_mut(|entry| {
         if entry.kind == Kind::Link {
             entry.kind = directory
                 .metadata(&entry.name)

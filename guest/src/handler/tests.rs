@@ -23,6 +23,10 @@ struct Request {
     before: Box<dyn Fn()>,
     /// Runs after the content has come, as another client would.
     meanwhile: Box<dyn Fn()>,
+    /// What happens while this request asks for the time.
+    now: Box<dyn Fn()>,
+    /// What happens while this request waits for another.
+    pause: Box<dyn Fn()>,
 }
 
 fn request(directory: &Memory, method: Method, target: &str) -> Request {
@@ -36,6 +40,8 @@ fn request(directory: &Memory, method: Method, target: &str) -> Request {
         random: 0xabcd,
         before: Box::new(|| {}),
         meanwhile: Box::new(|| {}),
+        now: Box::new(|| {}),
+        pause: Box::new(|| panic!("nobody is to be waited for")),
     }
 }
 
@@ -71,11 +77,15 @@ impl Exchange for Request {
         self.settings
     }
     fn now(&self) -> SystemTime {
+        (self.now)();
         UNIX_EPOCH + MODIFIED + Duration::from_secs(2 * 60 * 60)
     }
     fn random(&self) -> u64 {
         (self.before)();
         self.random
+    }
+    fn pause(&self) {
+        (self.pause)();
     }
     fn receive(&self, file: &MemoryFile) -> Result<(), Interrupted> {
         let content = self.content.clone()?;
@@ -1088,4 +1098,66 @@ fn a_file_is_opened_only_to_be_described() {
     request(&directory, Method::Get, "/files/nope").send();
     request(&directory, Method::Put, "/files/a.txt").send();
     assert_eq!(directory.opened(), 0);
+}
+
+/// The file by which another takes its turn to change `a.txt`.
+fn turn(directory: &Memory) -> String {
+    let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let (other, names) = (directory.clone(), std::rc::Rc::clone(&seen));
+    // The time is asked for while it is the request's turn.
+    let watched = Request {
+        now: Box::new(move || names.borrow_mut().extend(other.names())),
+        ..request(directory, Method::Delete, "/files/a.txt")
+    };
+    assert_eq!(watched.field("if-match", "\"other\"").send().status(), 412);
+    let names = seen.borrow();
+    let name = names.iter().find(|name| name.contains("-turn-"));
+    name.expect("it took no turn").clone()
+}
+
+#[test]
+fn who_acts_on_a_condition_waits_for_its_turn() {
+    for method in [Method::Put, Method::Delete] {
+        let directory = alphabet();
+        let turn = turn(&directory);
+        assert!(!directory.names().contains(&turn), "it was given back");
+        directory.add(&turn);
+        directory.set_modified(&turn, request(&directory, method, "").now());
+        let (other, paused) = (directory.clone(), std::rc::Rc::new(std::cell::Cell::new(0)));
+        let pauses = std::rc::Rc::clone(&paused);
+        let waiting = Request {
+            pause: Box::new(move || {
+                pauses.set(pauses.get() + 1);
+                if pauses.get() == 3 {
+                    other.remove_file(&turn).unwrap();
+                }
+            }),
+            ..request(&directory, method, "/files/a.txt")
+        };
+        assert_eq!(waiting.field("if-match", "*").send().status(), 204);
+        assert_eq!(paused.get(), 3);
+        assert!(
+            directory
+                .names()
+                .iter()
+                .all(|name| !name.contains("-turn-"))
+        );
+    }
+}
+
+#[test]
+fn the_turn_of_who_was_killed_is_over_in_ten_seconds() {
+    let directory = alphabet();
+    let turn = turn(&directory);
+    directory.add(&turn);
+    let now = request(&directory, Method::Put, "").now();
+    directory.set_modified(&turn, now - Duration::from_secs(11));
+    let put = request(&directory, Method::Put, "/files/a.txt").field("if-match", "*");
+    assert_eq!(put.send().status(), 204);
+    assert!(
+        directory
+            .names()
+            .iter()
+            .all(|name| !name.contains("-turn-"))
+    );
 }

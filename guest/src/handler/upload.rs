@@ -1,5 +1,6 @@
 //! POST and PUT of `/files/{path}`: content to a temporary name, then published at once.
 
+use super::turn::Turn;
 use super::{FileOf, Handled};
 use crate::directory::{Directory, Error, File, Kind};
 use crate::exchange::{Exchange, Interrupted, Settings};
@@ -93,6 +94,12 @@ fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> 
         upload.file.sync().map_err(refused)?;
     }
     // Receiving takes its time, and another client may have been faster.
+    // To make a file that is not there is exclusive by itself.
+    let turn = if preconditions.are_given() && !preconditions.is_create_only() {
+        Some(Turn::wait(exchange, directory, name).map_err(refused)?)
+    } else {
+        None
+    };
     check(exchange, directory, name, &preconditions)?;
     upload.publish(name, preconditions.is_create_only())?;
     let entity_tag = Representation::of(&upload.file, exchange.now())?
@@ -101,7 +108,7 @@ fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> 
     if settings.sync {
         directory.sync().map_err(refused)?;
     }
-    drop(upload);
+    drop((upload, turn));
     sweep(exchange, directory);
     parents.keep(settings.sync)?;
     Ok(Stored {
@@ -312,10 +319,16 @@ fn sweep<X: Exchange>(exchange: &X, directory: &X::Directory) {
         let modified = directory.link_metadata(name).ok()?.modified?;
         Some(now.duration_since(modified).ok()? > ABANDONED_AFTER)
     };
-    for entry in directory.entries().unwrap_or_default() {
-        if entry.name.starts_with(UPLOAD_PREFIX) && abandoned(&entry.name) == Some(true) {
-            // Another upload may be faster.
-            let _ = directory.remove_file(&entry.name);
+    let mut left = Vec::new();
+    // What can't be read now is for another upload to sweep; so is what another removes first.
+    let _ = directory.each_entry(|entry| {
+        if entry.name.starts_with(UPLOAD_PREFIX) {
+            left.push(entry.name);
+        }
+    });
+    for name in left {
+        if abandoned(&name) == Some(true) {
+            let _ = directory.remove_file(&name);
         }
     }
 }

@@ -86,16 +86,15 @@ impl Directory for WasiDirectory {
         )?))
     }
 
-    fn entries(&self) -> Result<Vec<Entry>, Error> {
+    fn each_entry(&self, mut act: impl FnMut(Entry)) -> Result<(), Error> {
         let stream = self.0.read_directory()?;
-        let mut entries = Vec::new();
         loop {
             match stream.read_directory_entry() {
-                Ok(Some(entry)) => entries.push(Entry {
+                Ok(Some(entry)) => act(Entry {
                     name: entry.name,
                     kind: entry.type_.into(),
                 }),
-                Ok(None) => return Ok(entries),
+                Ok(None) => return Ok(()),
                 // A name that is not UTF-8, or an entry that vanished: no client could ask for it.
                 Err(ErrorCode::IllegalByteSequence | ErrorCode::NoEntry) => {}
                 Err(error) => return Err(error.into()),

@@ -13,6 +13,9 @@ use wasi::http::types::{
 };
 use wasi::io::streams::InputStream;
 
+/// How long a moment is, in nanoseconds.
+const PAUSE: u64 = 2_000_000;
+
 /// The exchange that the host handed over.
 pub(super) struct WasiExchange {
     method: Method,
@@ -90,6 +93,10 @@ impl Exchange for WasiExchange {
 
     fn random(&self) -> u64 {
         wasi::random::random::get_random_u64()
+    }
+
+    fn pause(&self) {
+        wasi::clocks::monotonic_clock::subscribe_duration(PAUSE).block();
     }
 
     fn receive(&self, file: &WasiFile) -> Result<(), Interrupted> {

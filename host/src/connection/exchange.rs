@@ -146,7 +146,10 @@ impl Connection {
         let mut acquire = std::pin::pin!(Arc::clone(&shared.permits).acquire());
         poll_fn(|context| {
             if let Poll::Ready(lease) = acquire.as_mut().poll(context) {
-                return Poll::Ready(lease.map_err(|Full| Halt::Refuse(Refusal::Overloaded)));
+                return Poll::Ready(lease.map_err(|Full| {
+                    tracing::warn!("a request is refused, because as many wait as may");
+                    Halt::Refuse(Refusal::Overloaded)
+                }));
             }
             if self.input.lock().poll_gone(context).is_ready() {
                 return Poll::Ready(Err(Halt::Gone));

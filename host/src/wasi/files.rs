@@ -2,16 +2,16 @@
 //!
 //! * Reading does not wait for a disk on a thread that serves other connections: what is not in
 //!   the page cache is read by a pool of threads.
-//! * Neither does writing more than a little, `sync`, or reading a directory.
+//! * Neither does writing more than a little, or `sync`.
 //! * A splice from a file to a response moves no bytes at all: the connection sends them from the
 //!   page cache.
 
 use super::bindings::wasi::http::types::IoError;
+use super::entries::readable;
 use super::outgoing::BodyStream;
 use crate::pipe::{Chunk, FileChunk};
 use crate::state::State;
 use bytes::{Bytes, BytesMut};
-use rustix::fs::{Mode, OFlags};
 use rustix::io::{Errno, ReadWriteFlags};
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -21,14 +21,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wasmtime::component::{Linker, Resource, ResourceTable, ResourceType};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::async_trait;
-use wasmtime_wasi::filesystem::{Descriptor, Dir, WasiFilesystemCtxView};
-use wasmtime_wasi::p2::bindings::filesystem::types::{
-    DirectoryEntryStream, ErrorCode, HostDescriptor,
-};
+use wasmtime_wasi::filesystem::Descriptor;
+use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
 use wasmtime_wasi::p2::bindings::io::streams::{self, HostOutputStream};
 use wasmtime_wasi::p2::{
-    DynInputStream, DynOutputStream, FsResult, InputStream, OutputStream, Pollable, StreamError,
-    StreamResult,
+    DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, StreamError, StreamResult,
 };
 use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn_blocking};
 
@@ -347,15 +344,6 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
             },
         )?;
     }
-    types.func_wrap_async(
-        "[method]descriptor.read-directory",
-        |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
-            Box::new(async move {
-                let result = read_directory(&mut store.data_mut().filesystem(), &descriptor).await;
-                Ok((result.map(Ok).or_else(|error| error.downcast().map(Err))?,))
-            })
-        },
-    )?;
     types.func_wrap(
         "filesystem-error-code",
         |store: StoreContextMut<'_, State>, (error,): (Resource<IoError>,)| {
@@ -484,38 +472,4 @@ fn writer(
         state: Writing::Ready,
     });
     Ok(Ok(table.push(writer)?))
-}
-
-/// A directory is mapped by a descriptor that can be looked up from only; this one can be synced.
-fn readable(directory: &Dir) -> io::Result<File> {
-    Ok(rustix::fs::openat(
-        &directory.dir,
-        ".",
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?
-    .into())
-}
-
-/// Reads a directory as wasmtime does, in the pool of threads: it may be large.
-async fn read_directory(
-    filesystem: &mut WasiFilesystemCtxView<'_>,
-    descriptor: &Resource<Descriptor>,
-) -> FsResult<Resource<DirectoryEntryStream>> {
-    let directory = match filesystem.table.get(descriptor)? {
-        Descriptor::Dir(directory) => directory,
-        Descriptor::File(_) => return Err(ErrorCode::NotDirectory.into()),
-    };
-    let in_pool = Dir::new(
-        directory.dir.try_clone()?,
-        directory.perms,
-        directory.open_mode,
-        false,
-    );
-    let in_pool = filesystem.table.push(Descriptor::Dir(in_pool))?;
-    let entries = filesystem
-        .read_directory(Resource::new_borrow(in_pool.rep()))
-        .await;
-    filesystem.table.delete(in_pool)?;
-    entries
 }

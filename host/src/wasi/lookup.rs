@@ -229,21 +229,25 @@ fn describe(stat: Statx) -> DescriptorStat {
         })
     };
     DescriptorStat {
-        type_: match FileType::from_raw_mode(stat.stx_mode.into()) {
-            FileType::RegularFile => DescriptorType::RegularFile,
-            FileType::Directory => DescriptorType::Directory,
-            FileType::Symlink => DescriptorType::SymbolicLink,
-            FileType::Fifo => DescriptorType::Fifo,
-            FileType::Socket => DescriptorType::Socket,
-            FileType::CharacterDevice => DescriptorType::CharacterDevice,
-            FileType::BlockDevice => DescriptorType::BlockDevice,
-            FileType::Unknown => DescriptorType::Unknown,
-        },
+        type_: descriptor_type(FileType::from_raw_mode(stat.stx_mode.into())),
         link_count: stat.stx_nlink.into(),
         size: stat.stx_size,
         data_access_timestamp: time(stat.stx_atime),
         data_modification_timestamp: time(stat.stx_mtime),
         status_change_timestamp: time(stat.stx_ctime),
+    }
+}
+
+pub(super) fn descriptor_type(kind: FileType) -> DescriptorType {
+    match kind {
+        FileType::RegularFile => DescriptorType::RegularFile,
+        FileType::Directory => DescriptorType::Directory,
+        FileType::Symlink => DescriptorType::SymbolicLink,
+        FileType::Fifo => DescriptorType::Fifo,
+        FileType::Socket => DescriptorType::Socket,
+        FileType::CharacterDevice => DescriptorType::CharacterDevice,
+        FileType::BlockDevice => DescriptorType::BlockDevice,
+        FileType::Unknown => DescriptorType::Unknown,
     }
 }
 
