@@ -21,6 +21,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -39,6 +40,9 @@ const LAST_REQUEST: Duration = Duration::from_millis(250);
 
 /// How long a component may clean up after a client that went away.
 const CLEANUP: Duration = Duration::from_secs(5);
+
+/// How many requests of a thread are in step with each other.
+const MOST_IN_STEP: usize = 32;
 
 /// A client connection.
 pub(crate) struct Connection {
@@ -209,7 +213,12 @@ impl Connection {
 /// Where many are busy, each step of a request is so taken by all of them in a row: its code and data
 /// are still in the caches, and clients wake up once for many responses. That is worth 10 % of the
 /// throughput (ARCHITECTURE.md); `tokio::task::yield_now` also looks for new events first, and is not.
-async fn lap() {
+/// Of more at once, the instances would not be in the caches any more.
+async fn lap(worker: &Worker) {
+    if worker.in_step.load(Ordering::Relaxed) == MOST_IN_STEP {
+        return;
+    }
+    worker.in_step.fetch_add(1, Ordering::Relaxed);
     let mut has_yielded = false;
     poll_fn(|context| {
         if std::mem::replace(&mut has_yielded, true) {
@@ -219,6 +228,7 @@ async fn lap() {
         Poll::Pending
     })
     .await;
+    worker.in_step.fetch_sub(1, Ordering::Relaxed);
 }
 
 /// How far a response has come.

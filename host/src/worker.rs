@@ -5,7 +5,7 @@ use crate::server::Shared;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -29,6 +29,8 @@ pub(crate) struct Worker {
     pub(crate) ending: CancellationToken,
     /// Which of the workers it is.
     pub(crate) index: usize,
+    /// How many requests are between two steps: all of them are on this thread.
+    pub(crate) in_step: AtomicUsize,
     started: Instant,
     /// When the worker last ran, in milliseconds since the start.
     beat: AtomicU64,
@@ -57,6 +59,7 @@ impl Worker {
             draining: shared.draining.child_token(),
             ending: shared.ending.child_token(),
             index,
+            in_step: AtomicUsize::new(0),
             started: Instant::now(),
             beat: AtomicU64::new(0),
         });

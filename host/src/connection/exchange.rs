@@ -93,7 +93,7 @@ impl Connection {
                     .await
             }
         };
-        lap().await;
+        lap(&worker).await;
         match call.end() {
             Ok(instance) => {
                 lease.instance = instance;

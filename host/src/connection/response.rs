@@ -84,7 +84,7 @@ impl Connection {
             sent: 0,
             progress: Progress::default(),
         };
-        lap().await;
+        lap(&self.worker).await;
         match self
             .send_response(call, head, gathered, &mut response)
             .await
