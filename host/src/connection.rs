@@ -42,7 +42,7 @@ const LAST_REQUEST: Duration = Duration::from_millis(250);
 const CLEANUP: Duration = Duration::from_secs(5);
 
 /// How many requests of a thread are in step with each other.
-const MOST_IN_STEP: usize = 32;
+const MOST_IN_STEP: usize = 16;
 
 /// A client connection.
 pub(crate) struct Connection {
