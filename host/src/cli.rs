@@ -106,11 +106,13 @@ pub struct Cli {
 /// What requests share, as it is typed.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum IsolationMode {
-    /// Nothing: each has an instance of its own
+    /// Nothing, so none sees anything of another; costs an instance for each
     Request,
-    /// The instance of their connection: no client sees anything of another
+    /// The instance of their connection, so no client sees anything of another; costs its memory
+    /// for each connection that is busy
     Connection,
-    /// Instances: fastest, but a flaw in the component may show one client's data to another
+    /// Instances, at the least cost, but a flaw in the component may show one client's data to
+    /// another
     Shared,
 }
 
