@@ -34,6 +34,9 @@ pub trait Exchange {
     /// A number nobody can guess.
     fn random(&self) -> u64;
 
+    /// Tells the operator why the file system failed.
+    fn report(&self, cause: &str);
+
     /// Waits for a moment.
     fn pause(&self);
 

@@ -25,7 +25,12 @@ pub fn handle<X: Exchange>(exchange: &X) -> Outcome<FileOf<X>> {
     let method = exchange.method();
     let outcome = route(method, exchange.target())
         .and_then(|route| dispatch(exchange, route))
-        .unwrap_or_else(Rejection::into_outcome);
+        .unwrap_or_else(|rejection| {
+            if let Rejection::Storage(cause) = &rejection {
+                exchange.report(cause);
+            }
+            rejection.into_outcome()
+        });
     if method == Method::Head {
         outcome.withhold_content()
     } else {
@@ -58,7 +63,7 @@ fn root<F>() -> Outcome<F> {
         "\n",
         "GET /                  this page\n",
         "GET /echo/{text}       the text\n",
-        "POST /echo             the request's content\n",
+        "POST /echo             the request's content; so does PUT\n",
         "GET /user-agent        the request's User-Agent\n",
         "GET /files/{path}      a file, or the list of a directory\n",
         "PUT /files/{path}      stores a file; so does POST\n",

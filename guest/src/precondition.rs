@@ -43,6 +43,19 @@ impl Preconditions {
         }
     }
 
+    /// The preconditions of a request that changes a file. A client that read it compressed knows
+    /// the tag of that, and means the file.
+    #[must_use]
+    pub fn parse_to_write(fields: &Fields) -> Self {
+        let preconditions = Self::parse(fields);
+        let uncoded = |tags: Option<TagList>| tags.map(|tags| tags.uncoded("gzip"));
+        Self {
+            if_match: uncoded(preconditions.if_match),
+            if_none_match: uncoded(preconditions.if_none_match),
+            ..preconditions
+        }
+    }
+
     /// Whether there are any.
     #[must_use]
     pub fn are_given(&self) -> bool {

@@ -144,20 +144,23 @@ impl Rejection {
             ),
             R::NotAcceptable => (
                 Status::NOT_ACCEPTABLE,
-                "This is available without content coding only: allow identity in Accept-Encoding.",
+                "Allow gzip or identity in Accept-Encoding: there is no other content coding.",
             ),
             R::ContentTooSlow => (
                 Status::REQUEST_TIMEOUT,
                 "The content did not come in time, and nothing was stored.",
             ),
-            R::IsDirectory => (Status::CONFLICT, "There is a directory of this name."),
+            R::IsDirectory => (
+                Status::CONFLICT,
+                "There is a directory of this name: store the file under another.",
+            ),
             R::ParentIsFile => (
                 Status::CONFLICT,
-                "A file is in the place of one of the directories of this path.",
+                "One of the directories of this path is a file, or a link that leads nowhere.",
             ),
             R::NotAFile => (
                 Status::CONFLICT,
-                "There is something of this name that is no file.",
+                "What has this name is no file: store the file under another.",
             ),
             R::NotEmpty => (
                 Status::CONFLICT,
@@ -169,7 +172,7 @@ impl Rejection {
             ),
             R::ContentTooLarge => (
                 Status::CONTENT_TOO_LARGE,
-                "The content is larger than the server takes.",
+                "The content is larger than the server takes: send less.",
             ),
             R::ContentCoding => (
                 Status::UNSUPPORTED_MEDIA_TYPE,
@@ -177,7 +180,7 @@ impl Rejection {
             ),
             R::RangeNotSatisfiable(_) => (
                 Status::RANGE_NOT_SATISFIABLE,
-                "The range begins after the end of the file; Content-Range has its length.",
+                "No byte of the file is in that range; Content-Range has its length.",
             ),
             R::Storage(_) => (
                 Status::INTERNAL_SERVER_ERROR,
@@ -186,7 +189,7 @@ impl Rejection {
             R::NotImplemented => (Status::NOT_IMPLEMENTED, "This method is not implemented."),
             R::InsufficientStorage => (
                 Status::INSUFFICIENT_STORAGE,
-                "There is no space left to store this.",
+                "There is no space left: delete something, or ask the operator.",
             ),
         }
     }

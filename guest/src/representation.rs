@@ -4,7 +4,7 @@ use crate::directory::{Error, File, Metadata};
 use crate::field::entity_tag::EntityTag;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The selected representation of a file (RFC 9110 3.2): its validators, length and media type.
+/// The selected representation of a file (RFC 9110 3.2): its length and validators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Representation {
     /// The length of the content in bytes.

@@ -44,7 +44,7 @@ impl Bench {
             program,
             config,
             local: server.local_addr()?,
-            input: SharedInput::new(Input::new(server.into_split().0)),
+            input: SharedInput::new(Input::new(Arc::new(server))),
             _client: client,
         })
     }

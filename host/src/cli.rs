@@ -50,8 +50,9 @@ pub struct Cli {
     #[arg(long, value_name = "FILE", env = "HTTP_SERVER_COMPONENT")]
     component: Option<PathBuf>,
 
-    /// An environment variable for the component, such as FILES_INDEX=1; may be repeated
-    #[arg(short, long, value_name = "NAME=VALUE", env = "HTTP_SERVER_ENV", value_delimiter = ' ', value_parser = variable)]
+    /// An environment variable for the component, such as FILES_INDEX=1; may be repeated, in the
+    /// environment one on each line
+    #[arg(short, long, value_name = "NAME=VALUE", env = "HTTP_SERVER_ENV", value_delimiter = '\n', value_parser = variable)]
     env: Vec<(String, String)>,
 
     /// How many threads serve connections [default: one for each processor]

@@ -92,12 +92,12 @@ pub(crate) async fn serve(stream: TcpStream, worker: Arc<Worker>) {
     let Ok(local) = stream.local_addr() else {
         return;
     };
-    let (reader, writer) = stream.into_split();
+    let stream = Arc::new(stream);
     let opened = Instant::now();
     let connection = Connection {
         local,
-        input: SharedInput::new(Input::new(reader)),
-        output: Output::new(writer),
+        input: SharedInput::new(Input::new(Arc::clone(&stream))),
+        output: Output::new(stream),
         timer: Timer::new(opened + worker.shared.config.timeouts.header),
         kept: None,
         draining: Box::pin(worker.draining.clone().cancelled_owned()),
@@ -121,7 +121,10 @@ impl Connection {
                 Next::Persist => {
                     patience = (Instant::now(), self.worker.shared.config.timeouts.idle)
                 }
-                Next::Close => return self.close().await,
+                Next::Close => {
+                    self.kept = None;
+                    return self.close().await;
+                }
                 Next::BreakOff => return self.output.break_off(),
             }
         }
@@ -144,10 +147,10 @@ impl Connection {
                 Poll::Ready(Ok(None) | Err(Unanswered::Gone)) => return Poll::Ready(Turn::End),
                 Poll::Pending => {}
             }
+            if self.kept.is_some() && wanted.as_mut().poll(context).is_ready() {
+                self.kept = None;
+            }
             if input.is_idle() {
-                if self.kept.is_some() && wanted.as_mut().poll(context).is_ready() {
-                    self.kept = None;
-                }
                 if !is_draining && self.draining.as_mut().poll(context).is_ready() {
                     is_draining = true;
                     let most = shared.config.timeouts.shutdown / 2;
@@ -167,6 +170,7 @@ impl Connection {
 
     /// Refuses a request, and ends the connection: nobody knows where the next request would begin.
     async fn refuse(&mut self, refusal: Refusal, is_head: bool) -> Next {
+        tracing::debug!("a request is refused: {refusal:?}");
         let mut output = Vec::with_capacity(512);
         write_refusal(&mut output, refusal, is_head);
         let mut pieces = VecDeque::from([Bytes::from(output)]);
@@ -193,7 +197,7 @@ impl Connection {
 
     /// Ends the connection, so that the client can read what it was sent.
     async fn close(&mut self) {
-        if self.output.finish().await.is_err() {
+        if self.output.finish().is_err() {
             return;
         }
         let deadline = Instant::now() + LINGER;

@@ -58,6 +58,7 @@ impl Program {
             environment: config.environment.clone(),
             filesystem: map_directory(config.mapping.as_ref(), inline)?,
             limits,
+            inline,
         };
 
         let cache = config.code_cache.as_deref().and_then(code_cache::open);

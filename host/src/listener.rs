@@ -17,8 +17,17 @@ const BACK_OFF: Duration = Duration::from_millis(20);
 /// How long at most.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(1);
 
-/// `BPF_RET | BPF_K`: of each packet, keep nothing.
-const DROP: SockFilter = SockFilter::new(0x06, 0, 0, 0);
+/// Lets packets of handshakes pass that have begun, and drops those that begin one: the flags of TCP
+/// are its byte 13, and only the first SYN has no ACK (RFC 9293 3.1).
+const NO_MORE_HANDSHAKES: [SockFilter; 4] = [
+    SockFilter::new(0x30, 0, 0, 13),
+    SockFilter::new(0x45, 0, 1, 0x10),
+    SockFilter::new(0x06, 0, 0, u32::MAX),
+    SockFilter::new(0x06, 0, 0, 0),
+];
+
+/// How long handshakes that have begun may take, when the server stops.
+const HANDSHAKES: Duration = Duration::from_millis(50);
 
 /// Sockets that are listened on.
 pub(crate) struct Listeners(Vec<TcpListener>);
@@ -136,12 +145,13 @@ impl Acceptor {
     /// Accepts the connections that wait, and no more: who connects from here on finds nobody.
     ///
     /// Between the last that is accepted and the end of the socket another could come, and be reset
-    /// in the middle of its request. So from now on the kernel drops what arrives at the socket.
-    pub(crate) fn finish(self) -> impl Iterator<Item = TcpStream> {
+    /// in the middle of its request. So from now on the kernel lets nobody begin.
+    pub(crate) async fn finish(self) -> impl Iterator<Item = TcpStream> {
         for socket in &self.sockets {
             // Should this fail, such a client has bad luck.
-            let _ = SockRef::from(socket).attach_filter(&[DROP]);
+            let _ = SockRef::from(socket).attach_filter(&NO_MORE_HANDSHAKES);
         }
+        tokio::time::sleep(HANDSHAKES).await;
         let sockets = self.sockets.into_iter();
         sockets
             .filter_map(|socket| socket.into_std().ok())

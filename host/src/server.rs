@@ -98,8 +98,9 @@ impl Server {
             () = shutdown => {}
             () = accept(&mut acceptor, &mut workers, &connections) => {}
         }
+        shared.draining.cancel();
         // Those that wait to be accepted may have sent their requests.
-        for stream in acceptor.finish() {
+        for stream in acceptor.finish().await {
             if let Ok(permit) = Arc::clone(&connections).try_acquire_owned() {
                 workers.next().serve(stream, permit);
             }
@@ -185,7 +186,6 @@ impl Workers {
     }
 
     async fn finish(self, shared: &Shared) {
-        shared.draining.cancel();
         if timeout(shared.config.timeouts.shutdown, self.connections_ended())
             .await
             .is_err()

@@ -20,6 +20,8 @@ pub(crate) struct Template {
     /// The mapped directory: opened once, shared by all.
     pub(crate) filesystem: WasiFilesystemCtx,
     pub(crate) limits: InstanceLimits,
+    /// Files are looked up, and little is written, on the thread that serves the connection.
+    pub(crate) inline: bool,
 }
 
 /// What a store holds.

@@ -122,6 +122,11 @@ on_ours_only! {
         assert_eq!(statuses(&server.raw("GET / HTTP/1.1\nHost: x\nConnection: close\n\n")), ["400"]);
     }
 
+    /// The same, where the end of the head would never come.
+    fn a_bare_line_feed_at_the_end_of_a_field_is_refused(server, bare) {
+        assert_eq!(statuses(&server.raw("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\n\n")), ["400"]);
+    }
+
     /// The same: one such line feed hides a field from who does not take it for the end.
     fn a_bare_line_feed_before_transfer_encoding_is_refused(server, alphabet) {
         assert_eq!(smuggle(server, "X: 1\nTransfer-Encoding: chunked", CHUNKED), "400");

@@ -147,3 +147,19 @@ fn all_who_wait_have_their_turn() {
         }
     }
 }
+
+/// With one permit, who keeps it while it says nothing more keeps everybody else waiting.
+#[test]
+fn a_connection_that_began_its_next_request_gives_its_permit_back() {
+    let server = hostile(&[
+        "--isolation=connection",
+        "--max-requests=1",
+        "--header-timeout=10m",
+    ]);
+    for begun in ["G", "\r\n"] {
+        let mut slow = server.connect();
+        assert_eq!(server.get("/count").send_on(&mut slow).unwrap().status, 200);
+        slow.send(begun).unwrap();
+        assert_eq!(server.get("/count").send().status, 200);
+    }
+}

@@ -1,8 +1,8 @@
 //! The functions of `wasi:filesystem` that the host does its own way, wherever files are looked up.
 
 use super::*;
-use rustix::fs::{CWD, Mode, mkfifoat};
-use std::os::unix::fs::symlink;
+use rustix::fs::{Advice, CWD, Mode, fadvise, mkfifoat};
+use std::os::unix::fs::{FileExt, symlink};
 
 /// A file, a directory, links to both and out, and a FIFO that nobody writes to.
 fn server(file_io: &str) -> TestServer {
@@ -74,4 +74,20 @@ fn a_fifo_does_not_hold_up_the_thread() {
             .starts_with("Err(")
     );
     assert_eq!(server.get("/open?/files/a.txt").send().text(), "Ok(26)");
+}
+
+/// What is not in the page cache is read from the disk, also the rest of what is there in part.
+#[test]
+fn a_file_that_is_cached_in_part_comes_whole() {
+    let content = vec![7; 60_000];
+    let server = Setup::new(Host::Ours).file("a", &content).start();
+    let file = std::fs::File::open(server.path().join("a")).unwrap();
+    for _ in 0..20 {
+        file.sync_all().unwrap();
+        for advice in [Advice::DontNeed, Advice::Random] {
+            fadvise(&file, 0, None, advice).unwrap();
+        }
+        file.read_at(&mut [0; 8192], 0).unwrap();
+        assert!(server.get("/files/a").send().content == content);
+    }
 }

@@ -189,7 +189,7 @@ fn flags_can_be_set_by_the_environment() {
         ("HTTP_SERVER_DIRECTORY", directory.as_str()),
         ("HTTP_SERVER_PORT", "0"),
         ("HTTP_SERVER_READ_ONLY", "true"),
-        ("HTTP_SERVER_ENV", "FILES_INDEX=1 FILES_HIDDEN=1"),
+        ("HTTP_SERVER_ENV", "FILES_INDEX=1\nFILES_HIDDEN=1"),
     ];
     let mut process = start(&[], &variables);
     let address = address(&mut process);

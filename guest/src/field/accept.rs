@@ -23,10 +23,12 @@ pub fn prefers_html(fields: &Fields) -> bool {
         let asked = elements(&list)
             .map(weighted)
             .filter(|(range, _)| media_ranges.iter().any(|it| it.eq_ignore_ascii_case(range)));
-        asked.map(|(_, weight)| weight).max().unwrap_or(0)
+        asked.map(|(_, weight)| weight).max()
     };
-    weight(&["text/html", "application/xhtml+xml", "text/*"])
-        > weight(&["application/json", "application/*"])
+    // The more specific range counts (RFC 9110 12.5.1).
+    let specific = |media_type, range| weight(&[media_type]).or_else(|| weight(&[range]));
+    let html = specific("text/html", "text/*").max(weight(&["application/xhtml+xml"]));
+    html.unwrap_or(0) > specific("application/json", "application/*").unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -47,6 +49,8 @@ mod tests {
             ("text/*", true),
             ("text/html;level=1", true),
             ("text/html;q=0", false),
+            ("text/html;q=0, text/*", false),
+            ("text/html;q=0.2, text/*, application/json;q=0.5", false),
             ("text/html;q=0.5, application/json", false),
             ("application/json, text/html", false),
             ("application/json", false),

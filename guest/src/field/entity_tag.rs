@@ -51,6 +51,17 @@ impl EntityTag {
         }
     }
 
+    /// The tag of the same file in no content coding.
+    #[must_use]
+    pub fn uncoded(&self, coding: &str) -> Self {
+        let suffix = format!("-{coding}");
+        let opaque = self.opaque.strip_suffix(&suffix).unwrap_or(&self.opaque);
+        Self {
+            weak: self.weak,
+            opaque: opaque.to_owned(),
+        }
+    }
+
     /// Parses a single tag.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -99,6 +110,15 @@ pub enum TagList {
 }
 
 impl TagList {
+    /// The tags of the same files in no content coding.
+    #[must_use]
+    pub fn uncoded(self, coding: &str) -> Self {
+        match self {
+            Self::Any => Self::Any,
+            Self::Tags(tags) => Self::Tags(tags.iter().map(|tag| tag.uncoded(coding)).collect()),
+        }
+    }
+
     /// Parses a list. What is no tag matches nothing: an If-Match of it fails, as it should.
     #[must_use]
     pub fn parse(list: &str) -> Self {

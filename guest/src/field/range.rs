@@ -135,6 +135,11 @@ impl RangeSet {
     /// the whole: they are ignored. Overlapping and adjacent ones are coalesced (RFC 9110 15.3.7.2).
     #[must_use]
     pub fn resolve(&self, complete_length: u64) -> Selection {
+        // A suffix longer than there is is all there is, even if that is nothing (14.1.2).
+        let is_suffix = |spec: &RangeSpec| matches!(spec, RangeSpec::Suffix(1..));
+        if complete_length == 0 && self.0.iter().any(is_suffix) {
+            return Selection::Whole;
+        }
         let ranges: Vec<_> = self
             .0
             .iter()
@@ -243,7 +248,7 @@ mod tests {
             ),
             ("bytes=100-200,300-", 26, Unsatisfiable),
             ("bytes=0-", 0, Unsatisfiable),
-            ("bytes=-1", 0, Unsatisfiable),
+            ("bytes=-1", 0, Whole),
             // What can be satisfied is.
             ("bytes=100-200,0-1", 26, Parts(vec![range(0, 1)])),
             (

@@ -31,7 +31,7 @@ pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
         Kind::File | Kind::Link | Kind::Other => return Err(Rejection::NotFound),
     }
 
-    let preconditions = Preconditions::parse(exchange.fields());
+    let preconditions = Preconditions::parse_to_write(exchange.fields());
     let (around, name) = path.split();
     let innermost = if preconditions.are_given() && !around.is_empty() {
         Some(directory.open_directory(around)?)

@@ -3,6 +3,7 @@
 use super::{FileOf, Handled, listing};
 use crate::directory::{Directory, Error, File, Kind};
 use crate::exchange::{Exchange, Settings};
+use crate::field::Fields;
 use crate::field::accept_encoding::{AcceptEncoding, Coding};
 use crate::field::range::{ByteRange, RangeSet, Selection, if_range_holds};
 use crate::media_type;
@@ -76,6 +77,17 @@ struct Selected<F> {
     on_the_fly: bool,
 }
 
+impl<F> Selected<F> {
+    /// The representation that a range is of.
+    fn representation_in_parts(&self) -> Representation {
+        let mut representation = self.representation.clone();
+        if let (true, Some(name)) = (self.on_the_fly, self.coding.name()) {
+            representation.entity_tag = representation.entity_tag.uncoded(name);
+        }
+        representation
+    }
+}
+
 fn file<X: Exchange>(
     exchange: &X,
     directory: &X::Directory,
@@ -83,48 +95,32 @@ fn file<X: Exchange>(
     settings: Settings,
 ) -> Handled<X> {
     let fields = exchange.fields();
-    let ranges = if exchange.method() == Method::Get {
-        RangeSet::parse(fields)
-    } else {
-        None
-    };
     let media_type = media_type::of(path.as_str());
-
-    let selected = select(
-        exchange,
-        directory,
-        path,
-        &media_type,
-        settings,
-        ranges.is_some(),
-    )?;
-    let representation = &selected.representation;
-    let outcome = |status| describe(Outcome::empty(status), &selected);
-
-    match Preconditions::parse(fields).evaluate(Some(representation), true) {
-        // In another coding, the file has another entity tag.
+    let selected = select(exchange, directory, path, &media_type, settings)?;
+    match Preconditions::parse(fields).evaluate(Some(&selected.representation), true) {
         Verdict::Failed => {
             let failed = Rejection::PreconditionFailed.into_outcome();
             return Ok(failed.field("vary", "accept-encoding"));
         }
-        Verdict::NotModified => return Ok(outcome(Status::NOT_MODIFIED)),
+        Verdict::NotModified => {
+            return Ok(describe(Outcome::empty(Status::NOT_MODIFIED), &selected));
+        }
         Verdict::Proceed => {}
     }
 
+    let (selected, selection) = match RangeSet::parse(fields) {
+        Some(ranges) if exchange.method() == Method::Get => in_parts(selected, &ranges, fields),
+        _ => (selected, Selection::Whole),
+    };
+    let length = selected.representation.length;
     let outcome = |status| {
-        let outcome = outcome(status).field("x-content-type-options", "nosniff");
+        let outcome = describe(Outcome::empty(status), &selected);
+        let outcome = outcome.field("x-content-type-options", "nosniff");
         if selected.on_the_fly {
             outcome
         } else {
             outcome.field("accept-ranges", "bytes")
         }
-    };
-    let length = representation.length;
-    let selection = match ranges {
-        Some(ranges) if !selected.on_the_fly && if_range_holds(fields, representation) => {
-            ranges.resolve(length)
-        }
-        _ => Selection::Whole,
     };
     let outcome = match &selection {
         Selection::Unsatisfiable => return Err(Rejection::RangeNotSatisfiable(length)),
@@ -164,29 +160,18 @@ fn file<X: Exchange>(
 }
 
 /// Selects by Accept-Encoding: a precompressed sibling if there is one, else the file, which is
-/// coded on the fly if that is worth it or the client takes nothing else. A range is of the file
-/// itself, so that its parts fit together.
+/// coded on the fly if that is worth it or the client takes nothing else.
 fn select<X: Exchange>(
     exchange: &X,
     directory: &X::Directory,
     path: &FilePath,
     media_type: &str,
     settings: Settings,
-    ranged: bool,
 ) -> Result<Selected<FileOf<X>>, Rejection> {
     let now = exchange.now();
     let file = directory.open(path.as_str())?;
     let representation = Representation::of(&file, now)?;
     let accept = AcceptEncoding::parse(exchange.fields());
-    if ranged && accept.accepts(Coding::Identity) {
-        return Ok(Selected {
-            file,
-            representation,
-            coding: Coding::Identity,
-            on_the_fly: false,
-        });
-    }
-
     let mut available = Vec::with_capacity(4);
     if settings.precompressed {
         let modified = file.metadata()?.modified;
@@ -242,6 +227,33 @@ fn select<X: Exchange>(
         coding,
         on_the_fly: true,
     })
+}
+
+/// What the ranges select, evaluated last (RFC 9110 14.2). Where the file would be coded on the fly,
+/// they are of the file itself, since nobody knows the length of the other; a client that takes
+/// only that gets it whole.
+fn in_parts<F>(
+    selected: Selected<F>,
+    ranges: &RangeSet,
+    fields: &Fields,
+) -> (Selected<F>, Selection) {
+    let has_parts = !selected.on_the_fly || AcceptEncoding::parse(fields).accepts(Coding::Identity);
+    let in_parts = selected.representation_in_parts();
+    let selection = if has_parts && if_range_holds(fields, &in_parts) {
+        ranges.resolve(in_parts.length)
+    } else {
+        Selection::Whole
+    };
+    if selection == Selection::Whole || !selected.on_the_fly {
+        return (selected, selection);
+    }
+    let selected = Selected {
+        representation: in_parts,
+        coding: Coding::Identity,
+        on_the_fly: false,
+        ..selected
+    };
+    (selected, selection)
 }
 
 fn sibling(path: &FilePath, coding: Coding) -> String {

@@ -84,6 +84,7 @@ impl Exchange for Request {
         (self.before)();
         self.random
     }
+    fn report(&self, _: &str) {}
     fn pause(&self) {
         (self.pause)();
     }
@@ -1160,4 +1161,96 @@ fn the_turn_of_who_was_killed_is_over_in_ten_seconds() {
             .iter()
             .all(|name| !name.contains("-turn-"))
     );
+}
+
+/// A file that is coded on the fly, and its tags: of itself, and coded.
+fn coded_on_the_fly() -> (Memory, String, String) {
+    let directory = Memory::with(&[("a.txt", &"text ".repeat(1000))]);
+    let tag = |accept: &str| {
+        let get = request(&directory, Method::Get, "/files/a.txt").field("accept-encoding", accept);
+        get.send().field("etag").unwrap()
+    };
+    let tags = (tag("identity"), tag("gzip"));
+    assert_ne!(tags.0, tags.1);
+    (directory, tags.0, tags.1)
+}
+
+/// RFC 9110 13.1.1: who read a file compressed may replace it.
+#[test]
+fn the_tag_of_a_coded_file_is_good_to_write() {
+    for method in [Method::Put, Method::Delete] {
+        let (directory, _, coded) = coded_on_the_fly();
+        let send = |name, value: &str| {
+            let request = request(&directory, method, "/files/a.txt").field(name, value);
+            request.send().status()
+        };
+        assert_eq!(send("if-match", "\"other-gzip\""), 412);
+        assert_eq!(send("if-none-match", &coded), 412);
+        assert_eq!(send("if-match", &coded), 204);
+    }
+}
+
+/// RFC 9110 14.2: Range is evaluated after the preconditions, and does not change what they are of.
+#[test]
+fn preconditions_are_of_what_would_come_without_a_range() {
+    let (directory, plain, coded) = coded_on_the_fly();
+    let get = |name, value: &str| {
+        request(&directory, Method::Get, "/files/a.txt")
+            .field("accept-encoding", "gzip")
+            .field("range", "bytes=0-3")
+            .field(name, value)
+            .send()
+    };
+    assert_eq!(get("if-none-match", &coded).status(), 304);
+    assert_eq!(get("if-match", &plain).status(), 412);
+    let part = get("if-match", &coded);
+    assert_eq!((part.status(), part.field("content-encoding")), (206, None));
+    // The part is of the file itself, and so is the tag that asks for it.
+    assert_eq!(part.field("etag").as_ref(), Some(&plain));
+    assert_eq!(part.text(), "text");
+    assert_eq!(get("if-range", &plain).status(), 206);
+    let whole = get("if-range", &coded);
+    assert_eq!((whole.status(), whole.field("etag")), (200, Some(coded)));
+}
+
+/// A precompressed file is a representation like any other: its ranges are its own.
+#[test]
+fn a_range_of_a_precompressed_file_is_of_that() {
+    let directory = Memory::with(&[
+        ("a.txt", "a text that is longer"),
+        ("a.txt.gz", "0123456789"),
+    ]);
+    let get = |name, value: &str| {
+        let settings = Settings {
+            precompressed: true,
+            ..Settings::default()
+        };
+        let request = Request {
+            settings,
+            ..request(&directory, Method::Get, "/files/a.txt")
+        };
+        request
+            .field("accept-encoding", "gzip")
+            .field("range", "bytes=2-4")
+            .field(name, value)
+            .send()
+    };
+    let part = get("x", "");
+    let tag = part.field("etag").unwrap();
+    assert_eq!(part.field("content-encoding").as_deref(), Some("gzip"));
+    assert_eq!(part.field("content-range").as_deref(), Some("bytes 2-4/10"));
+    assert_eq!(part.text(), "234");
+    assert_eq!(get("if-range", &tag).status(), 206);
+}
+
+/// RFC 9110 9.3.4: whether a name was new is known when the content has come.
+#[test]
+fn what_another_stored_meanwhile_is_replaced() {
+    let directory = alphabet();
+    let other = directory.clone();
+    let slow = Request {
+        meanwhile: Box::new(move || other.add("new")),
+        ..request(&directory, Method::Put, "/files/new")
+    };
+    assert_eq!(slow.send().status(), 204);
 }

@@ -4,7 +4,7 @@ use crate::directory::{Directory, Error};
 use crate::exchange::Exchange;
 use crate::path::UPLOAD_PREFIX;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Whose turn takes longer was killed in it.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -13,7 +13,8 @@ const LONGEST: Duration = Duration::from_secs(10);
 ///
 /// No file system replaces a file on the condition that it is still the same one, so nobody else may
 /// act between evaluating a precondition and acting on it: of many clients that mean to replace one
-/// version (If-Match, RFC 9110 13.1.1), one does. The turn is a file, which only one can make.
+/// version (If-Match, RFC 9110 13.1.1), one does. The turn is a file, which only one can make. Who
+/// writes without a condition takes none: it means to replace whatever is there.
 pub(super) struct Turn<'a, D: Directory> {
     directory: &'a D,
     name: String,
@@ -32,9 +33,15 @@ impl<'a, D: Directory> Turn<'a, D> {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);
         let name = format!("{UPLOAD_PREFIX}turn-{:016x}", hasher.finish());
+        let begun_to_wait = exchange.now();
+        let longer_than_a_turn = |since: SystemTime| {
+            let now = exchange.now();
+            now.duration_since(since).is_ok_and(|it| it > LONGEST)
+        };
         let is_over = || {
             let begun = directory.link_metadata(&name).ok()?.modified?;
-            Some(exchange.now().duration_since(begun).ok()? > LONGEST)
+            // Whoever set the clock back has not made the turn longer.
+            Some(longer_than_a_turn(begun) || longer_than_a_turn(begun_to_wait))
         };
         loop {
             match directory.create(&name) {

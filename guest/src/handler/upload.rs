@@ -17,7 +17,7 @@ use std::time::Duration;
 const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A directory that is itself no larger than this, in bytes, is swept by every upload to it.
-const SWEPT_AT_ONCE: u64 = 64 * 1024;
+const SWEPT_AT_ONCE: u64 = 32 * 1024;
 
 /// So often the directories around an upload are made before it is given up.
 const MOST_ATTEMPTS: u32 = 100;
@@ -73,8 +73,8 @@ fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> 
     let root = exchange.directory().ok_or(Rejection::NoDirectory)?;
     let settings = exchange.settings();
     let path = acceptable(exchange, encoded, settings)?;
-    let preconditions = Preconditions::parse(exchange.fields());
-    let is_new = check(exchange, &root, path.as_str(), &preconditions)?;
+    let preconditions = Preconditions::parse_to_write(exchange.fields());
+    check(exchange, &root, path.as_str(), &preconditions)?;
 
     let (parent, name) = path.split();
     let (parents, temporary, file) = begin(exchange, &root, parent)?;
@@ -100,15 +100,16 @@ fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> 
     } else {
         None
     };
-    check(exchange, directory, name, &preconditions)?;
+    let is_new = check(exchange, directory, name, &preconditions)?;
     upload.publish(name, preconditions.is_create_only())?;
+    drop(turn);
     let entity_tag = Representation::of(&upload.file, exchange.now())?
         .entity_tag
         .to_string();
     if settings.sync {
         directory.sync().map_err(refused)?;
     }
-    drop((upload, turn));
+    drop(upload);
     sweep(exchange, directory);
     parents.keep(settings.sync)?;
     Ok(Stored {
@@ -300,6 +301,7 @@ pub(super) fn refused(error: Error) -> Rejection {
     match error {
         Error::NotPermitted => Rejection::Forbidden,
         Error::NotDirectory => Rejection::ParentIsFile,
+        Error::Loop => Rejection::NotAFile,
         Error::NameTooLong => Rejection::NameTooLong,
         error => error.into(),
     }
@@ -311,7 +313,10 @@ pub(super) fn refused(error: Error) -> Rejection {
 /// but by one in so many: then sweeping costs each the same, however large the directory.
 fn sweep<X: Exchange>(exchange: &X, directory: &X::Directory) {
     let size = directory.metadata("").map_or(0, |metadata| metadata.length);
-    if !exchange.random().is_multiple_of(size / SWEPT_AT_ONCE + 1) {
+    if !exchange
+        .random()
+        .is_multiple_of(size.div_ceil(SWEPT_AT_ONCE).max(1))
+    {
         return;
     }
     let now = exchange.now();

@@ -95,6 +95,10 @@ impl Exchange for WasiExchange {
         wasi::random::random::get_random_u64()
     }
 
+    fn report(&self, cause: &str) {
+        eprintln!("the file system failed: {cause}");
+    }
+
     fn pause(&self) {
         wasi::clocks::monotonic_clock::subscribe_duration(PAUSE).block();
     }

@@ -36,7 +36,12 @@ pub(super) enum Halt {
 
 /// How long the component has been waited for: time that it waited for its client is not counted.
 #[derive(Default)]
-pub(super) struct Patience(Option<(Instant, Duration)>);
+pub(super) struct Patience {
+    /// Since when, and how long it had waited for its client before.
+    begun: Option<(Instant, Duration)>,
+    /// When its client was seen to have failed.
+    failed: Option<Instant>,
+}
 
 impl Connection {
     /// Answers a request.
@@ -222,12 +227,19 @@ impl Connection {
             return Poll::Ready(Halt::Gone);
         }
         let (waiting, waited) = input.waiting();
-        let (started, waited_before) = *patience.0.get_or_insert_with(|| (Instant::now(), waited));
+        let (started, waited_before) = *patience
+            .begun
+            .get_or_insert_with(|| (Instant::now(), waited));
+        let failure = input.failure();
         let deadline = match waiting {
+            _ if failure.is_some() => *patience.failed.get_or_insert_with(Instant::now) + CLEANUP,
             Some(since) => since + config.content_pace().patience(input.received(), waited),
             None => started + config.timeouts.response + (waited - waited_before),
         };
         ready!(self.timer.poll_until(context, deadline));
+        if let Some(refusal) = failure {
+            return Poll::Ready(Halt::Refuse(refusal));
+        }
         if waiting.is_none() {
             return Poll::Ready(Halt::Refuse(Refusal::ComponentTooSlow));
         }

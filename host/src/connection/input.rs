@@ -7,13 +7,11 @@ use crate::http1::refusal::Refusal;
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tokio_util::io::poll_read_buf;
 
 /// The room for a head, and for what is read of it at once.
 const HEAD_ROOM: usize = 4 * 1024;
@@ -43,7 +41,7 @@ impl SharedInput {
 
 /// What a client sends.
 pub(crate) struct Input {
-    reader: OwnedReadHalf,
+    stream: Arc<TcpStream>,
     /// What was received and not used yet.
     buffer: BytesMut,
     /// How much of the buffer was searched for the end of a head.
@@ -160,10 +158,10 @@ pub(crate) enum Unanswered {
 }
 
 impl Input {
-    pub(crate) fn new(reader: OwnedReadHalf) -> Self {
+    pub(crate) fn new(stream: Arc<TcpStream>) -> Self {
         let content = Content::new(Coding::Done(HeaderMap::new()), 0, false);
         Self {
-            reader,
+            stream,
             buffer: BytesMut::new(),
             scanned: 0,
             empty_lines: 0,
@@ -177,21 +175,24 @@ impl Input {
         if self.ended {
             return Poll::Ready(Ok(0));
         }
-        // An idle connection has no buffer: make it when there is something to receive.
-        ready!(self.reader.as_ref().poll_read_ready(context))?;
-        self.buffer.reserve(room);
-        let received = ready!(poll_read_buf(
-            Pin::new(&mut self.reader),
-            context,
-            &mut self.buffer
-        ))?;
-        self.ended = received == 0;
-        Poll::Ready(Ok(received))
+        loop {
+            // An idle connection has no buffer: make it when there is something to receive.
+            ready!(self.stream.poll_read_ready(context))?;
+            self.buffer.reserve(room);
+            match self.stream.try_read_buf(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                received => {
+                    self.ended = matches!(received, Ok(0));
+                    return Poll::Ready(received);
+                }
+            }
+        }
     }
 
     /// Whether nothing of the next request has come yet.
     pub(crate) fn is_idle(&self) -> bool {
-        self.buffer.is_empty() && self.empty_lines == 0
+        // Old clients send an empty line after content (RFC 9112 2.2).
+        matches!(self.buffer[..], [] | [b'\r'])
     }
 
     /// Waits for the head of the next request. Nothing is the end of the connection.

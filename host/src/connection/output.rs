@@ -3,13 +3,14 @@
 use crate::pipe::FileChunk;
 use crate::wasi::files::{read_blocking, read_cached};
 use bytes::{Buf, Bytes};
+use socket2::SockRef;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncWrite, Interest};
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
 
 /// How many pieces are written at once: a head, the size of a chunk, its data, and its end.
 const PIECES: usize = 4;
@@ -20,18 +21,46 @@ const TURN: usize = 1024 * 1024;
 /// The interim response that tells a client to send its content (RFC 9110 15.2.1).
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
-/// What a client is sent.
+/// What a client is sent. Dropped in the middle of a response, it breaks it off.
 pub(crate) struct Output {
-    writer: OwnedWriteHalf,
+    stream: Arc<TcpStream>,
     /// What is left to send of an interim response.
     interim: &'static [u8],
+    /// No response is under way.
+    is_whole: bool,
 }
 
 impl Output {
-    pub(crate) fn new(writer: OwnedWriteHalf) -> Self {
+    pub(crate) fn new(stream: Arc<TcpStream>) -> Self {
         Self {
-            writer,
+            stream,
             interim: &[],
+            is_whole: true,
+        }
+    }
+
+    /// A response begins.
+    pub(crate) fn begin(&mut self) {
+        self.is_whole = false;
+    }
+
+    /// All of the response was sent.
+    pub(crate) fn complete(&mut self) {
+        self.is_whole = true;
+    }
+
+    /// Waits until `write` has written something.
+    fn poll_writing(
+        &self,
+        context: &mut Context<'_>,
+        mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(context))?;
+            match write(&self.stream) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
         }
     }
 
@@ -43,7 +72,8 @@ impl Output {
     /// Writes what is left of an interim response.
     pub(crate) fn poll_interim(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.interim.is_empty() {
-            let written = ready!(Pin::new(&mut self.writer).poll_write(context, self.interim))?;
+            let interim = self.interim;
+            let written = ready!(self.poll_writing(context, |stream| stream.try_write(interim)))?;
             self.interim = &self.interim[written..];
         }
         Poll::Ready(Ok(()))
@@ -56,16 +86,16 @@ impl Output {
         pieces: &mut VecDeque<Bytes>,
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_interim(context))?;
-        let writer = Pin::new(&mut self.writer);
         let written = match pieces.len() {
             // What most responses are; the kernel does that with less ado.
-            1 => writer.poll_write(context, &pieces[0]),
+            1 => self.poll_writing(context, |stream| stream.try_write(&pieces[0])),
             length => {
                 let mut slices = [IoSlice::new(&[]); PIECES];
                 for (slice, piece) in slices.iter_mut().zip(&*pieces) {
                     *slice = IoSlice::new(piece);
                 }
-                writer.poll_write_vectored(context, &slices[..length.min(PIECES)])
+                let slices = &slices[..length.min(PIECES)];
+                self.poll_writing(context, |stream| stream.try_write_vectored(slices))
             }
         };
         let written = ready!(written)?;
@@ -93,38 +123,40 @@ impl Output {
         context: &mut Context<'_>,
         chunk: &FileChunk,
     ) -> Poll<io::Result<usize>> {
-        let socket = self.writer.as_ref();
         let most = usize::try_from(chunk.length)
             .unwrap_or(usize::MAX)
             .min(TURN);
-        loop {
-            ready!(socket.poll_write_ready(context))?;
+        self.poll_writing(context, |stream| {
             let mut offset = chunk.offset;
-            let sent = socket.try_io(Interest::WRITABLE, || {
+            stream.try_io(Interest::WRITABLE, || {
                 Ok(rustix::fs::sendfile(
-                    socket,
+                    stream,
                     &chunk.file,
                     Some(&mut offset),
                     most,
                 )?)
-            });
-            match sent {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                sent => return Poll::Ready(sent),
-            }
-        }
+            })
+        })
     }
 
     /// Says that nothing more will be sent.
-    pub(crate) async fn finish(&mut self) -> io::Result<()> {
-        tokio::io::AsyncWriteExt::shutdown(&mut self.writer).await
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        SockRef::from(&*self.stream).shutdown(Shutdown::Write)
     }
 
     /// Makes the end of the connection an error for the client, who can't tell otherwise that
     /// something is missing.
-    pub(crate) fn break_off(&self) {
-        // Should this fail, the connection is gone already.
-        let _ = self.writer.as_ref().set_zero_linger();
+    pub(crate) fn break_off(&mut self) {
+        self.is_whole = false;
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if !self.is_whole {
+            // Should this fail, the connection is gone already.
+            let _ = self.stream.set_zero_linger();
+        }
     }
 }
 
@@ -133,15 +165,17 @@ pub(crate) async fn read(chunk: &FileChunk) -> io::Result<Bytes> {
     let (file, offset) = (&chunk.file, chunk.offset);
     let size = usize::try_from(chunk.length).unwrap_or(usize::MAX);
     match read_cached(file, offset, size) {
-        Some(read) => read,
-        None => {
+        Some(Ok(bytes)) if bytes.len() == size => Ok(bytes),
+        Some(Err(error)) => Err(error),
+        // Not all of it is in the page cache; or there is no more of it.
+        _ => {
             let file = Arc::clone(file);
             tokio::task::spawn_blocking(move || read_blocking(&file, offset, size)).await?
         }
     }
 }
 
-/// Makes sure that what is sent next is in the page cache, so that sending it does not wait for a
+/// Makes sure that the end of what is sent next is in the page cache, as what is before it is then too, so that sending it does not wait for a
 /// disk on a thread that serves other connections.
 pub(crate) async fn warm(chunk: &FileChunk) -> io::Result<()> {
     let length = chunk.length.min(TURN as u64);

@@ -73,8 +73,8 @@ impl Connection {
         let length = declared
             .or(known.filter(|_| has_content || (asked.method == Method::HEAD && pipe.is_some())));
         let framing = ResponseFraming::new(&asked.method, status, length, asked.is_http10);
-        let persistence = self.persistence(call, asked, framing);
         self.input.lock().answer_begins();
+        let persistence = self.persistence(call, asked, framing);
 
         let mut head = Vec::with_capacity(512);
         write_head(&mut head, status, &fields, framing, length, persistence);
@@ -85,10 +85,14 @@ impl Connection {
             progress: Progress::default(),
         };
         lap(&self.worker).await;
-        match self
+        self.output.begin();
+        let sent = self
             .send_response(call, head, gathered, &mut response)
-            .await
-        {
+            .await;
+        if sent.is_ok() {
+            self.output.complete();
+        }
+        match sent {
             Ok(()) if persistence == Persistence::Close => Ok(Next::Close),
             Ok(()) => Ok(Next::Persist),
             Err(Broken::Stop(stop)) => {
@@ -294,13 +298,21 @@ impl Connection {
         while chunk.length > 0 {
             warm(&chunk).await.map_err(Broken::File)?;
             let output = &mut self.output;
+            let mut failure = None;
             let sent = progress
                 .wait(&mut self.timer, pace, |context| {
-                    output.poll_send_file(context, &chunk)
+                    let sent = output.poll_send_file(context, &chunk);
+                    sent.map(|sent| match sent {
+                        Err(error) if !is_of_connection(&error) => {
+                            failure = Some(error);
+                            Ok(0)
+                        }
+                        sent => sent,
+                    })
                 })
                 .await?;
             if sent == 0 {
-                return Err(Broken::File(shrunk()));
+                return Err(Broken::File(failure.unwrap_or_else(shrunk)));
             }
             progress.moved += sent as u64;
             chunk.offset += sent as u64;
@@ -310,6 +322,22 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+/// Whether the client is to blame, and not the file.
+fn is_of_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::BrokenPipe
+            | Kind::ConnectionReset
+            | Kind::ConnectionAborted
+            | Kind::NotConnected
+            | Kind::TimedOut
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+    )
 }
 
 fn shrunk() -> std::io::Error {

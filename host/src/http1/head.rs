@@ -80,6 +80,11 @@ pub(crate) fn find_end(
         }
         None => {}
     }
+    // Nor can it be part of a field line, and the end of the head would never come.
+    let is_bare = |line_feed: usize| line_feed > 0 && buffer[line_feed - 1] != b'\r';
+    if memchr::memchr_iter(b'\n', &buffer[from..]).any(|index| is_bare(from + index)) {
+        return Err(Refusal::FieldLine);
+    }
     if buffer.len() > limits.head {
         Err(Refusal::FieldsTooLarge)
     } else {

@@ -156,24 +156,33 @@ pub(crate) fn read_cached(file: &File, offset: u64, size: usize) -> Option<io::R
             buffer.truncate(length);
             Some(Ok(buffer.freeze()))
         }
+        // In memory it is always there, which tmpfs does not say by itself.
+        Err(Errno::OPNOTSUPP) if is_in_memory(file) => Some(read_blocking(file, offset, size)),
         // Not there, or the file system can't tell.
         Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => None,
         Err(error) => Some(Err(error.into())),
     }
 }
 
-/// Reads, waiting for a disk.
+fn is_in_memory(file: &File) -> bool {
+    const TMPFS: i64 = 0x0102_1994;
+    rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type == TMPFS)
+}
+
+/// Reads as much as there is of `size`, waiting for a disk.
 pub(crate) fn read_blocking(file: &File, offset: u64, size: usize) -> io::Result<Bytes> {
     let mut buffer = BytesMut::zeroed(size);
-    loop {
-        match file.read_at(&mut buffer, offset) {
+    let mut length = 0;
+    while length < size {
+        match file.read_at(&mut buffer[length..], offset + length as u64) {
+            Ok(0) => break,
+            Ok(read) => length += read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            length => {
-                buffer.truncate(length?);
-                return Ok(buffer.freeze());
-            }
+            Err(error) => return Err(error),
         }
     }
+    buffer.truncate(length);
+    Ok(buffer.freeze())
 }
 
 /// The content of a file as an `output-stream`.
@@ -181,6 +190,8 @@ struct FileWriter {
     file: Arc<File>,
     /// Where to write next; nothing to append.
     position: Option<u64>,
+    /// A little may be written on the thread that serves the connection.
+    inline: bool,
     state: Writing,
 }
 
@@ -196,7 +207,7 @@ impl FileWriter {
         let end = self.position.map(|position| position + bytes.len() as u64);
         let file = Arc::clone(&self.file);
         let position = std::mem::replace(&mut self.position, end);
-        self.state = if end.is_some_and(|end| end <= WRITTEN_INLINE) {
+        self.state = if self.inline && end.is_some_and(|end| end <= WRITTEN_INLINE) {
             write_all(&file, position, &bytes).map_or_else(Writing::Failed, |()| Writing::Ready)
         } else {
             Writing::Busy(spawn_blocking(move || write_all(&file, position, &bytes)))
@@ -288,6 +299,9 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
          (descriptor, offset): (Resource<Descriptor>, u64)| {
             let state = store.data_mut();
             let file = match state.table.get(&descriptor)? {
+                Descriptor::File(_) if !is_position(offset) => {
+                    return Ok((Err(ErrorCode::Invalid),));
+                }
                 Descriptor::File(file) => Arc::clone(&file.file),
                 Descriptor::Dir(_) => return Ok((Err(ErrorCode::IsDirectory),)),
             };
@@ -310,17 +324,16 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
         "[method]descriptor.write-via-stream",
         |mut store: StoreContextMut<'_, State>,
          (descriptor, offset): (Resource<Descriptor>, u64)| {
-            Ok((writer(
-                &mut store.data_mut().table,
-                &descriptor,
-                Some(offset),
-            )?,))
+            if !is_position(offset) {
+                return Ok((Err(ErrorCode::Invalid),));
+            }
+            Ok((store.data_mut().writer(&descriptor, Some(offset))?,))
         },
     )?;
     types.func_wrap(
         "[method]descriptor.append-via-stream",
         |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
-            Ok((writer(&mut store.data_mut().table, &descriptor, None)?,))
+            Ok((store.data_mut().writer(&descriptor, None)?,))
         },
     )?;
     for (name, sync) in [
@@ -395,7 +408,7 @@ fn override_streams(linker: &mut Linker<State>) -> Result<()> {
                 let result = match state.file_to_body(&output, &input) {
                     Some((cursor, body)) => {
                         std::future::poll_fn(|context| body.pipe.poll_room(context)).await;
-                        splice_file(&cursor, &body, length).await
+                        splice_file(&cursor, &body, length, state.template.inline).await
                     }
                     None => state.table.blocking_splice(output, input, length).await,
                 };
@@ -420,16 +433,27 @@ impl State {
 
 /// Hands a part of the file to the connection, as much of `length` as there is. What was there when
 /// the file was opened is not looked for again: should it be gone, the connection will notice.
-async fn splice_file(cursor: &FileCursor, body: &BodyStream, length: u64) -> StreamResult<u64> {
+async fn splice_file(
+    cursor: &FileCursor,
+    body: &BodyStream,
+    length: u64,
+    inline: bool,
+) -> StreamResult<u64> {
+    if length == 0 {
+        return Ok(0);
+    }
     let offset = cursor.position.load(Ordering::Relaxed);
     let end = offset.saturating_add(length);
     let length = if cursor.length.is_some_and(|seen| end <= seen) {
         length
     } else {
-        let metadata = cursor
-            .file
-            .metadata()
-            .map_err(|error| StreamError::LastOperationFailed(error.into()))?;
+        let file = Arc::clone(&cursor.file);
+        let metadata = if inline {
+            file.metadata()
+        } else {
+            spawn_blocking(move || file.metadata()).await
+        };
+        let metadata = metadata.map_err(|error| StreamError::LastOperationFailed(error.into()))?;
         metadata.len().saturating_sub(offset).min(length)
     };
     if length == 0 {
@@ -454,22 +478,30 @@ fn convert<T>(
     }
 }
 
-fn writer(
-    table: &mut ResourceTable,
-    descriptor: &Resource<Descriptor>,
-    position: Option<u64>,
-) -> Result<Result<Resource<DynOutputStream>, ErrorCode>> {
-    let file = match table.get(descriptor)? {
-        Descriptor::File(file) if file.perms.write_not_permitted() => {
-            return Ok(Err(ErrorCode::NotPermitted));
-        }
-        Descriptor::File(file) => Arc::clone(&file.file),
-        Descriptor::Dir(_) => return Ok(Err(ErrorCode::BadDescriptor)),
-    };
-    let writer: DynOutputStream = Box::new(FileWriter {
-        file,
-        position,
-        state: Writing::Ready,
-    });
-    Ok(Ok(table.push(writer)?))
+/// Whether the kernel knows so large a position.
+fn is_position(offset: u64) -> bool {
+    i64::try_from(offset).is_ok()
+}
+
+impl State {
+    fn writer(
+        &mut self,
+        descriptor: &Resource<Descriptor>,
+        position: Option<u64>,
+    ) -> Result<Result<Resource<DynOutputStream>, ErrorCode>> {
+        let file = match self.table.get(descriptor)? {
+            Descriptor::File(file) if file.perms.write_not_permitted() => {
+                return Ok(Err(ErrorCode::NotPermitted));
+            }
+            Descriptor::File(file) => Arc::clone(&file.file),
+            Descriptor::Dir(_) => return Ok(Err(ErrorCode::BadDescriptor)),
+        };
+        let writer: DynOutputStream = Box::new(FileWriter {
+            file,
+            position,
+            inline: self.template.inline,
+            state: Writing::Ready,
+        });
+        Ok(Ok(self.table.push(writer)?))
+    }
 }
