@@ -1,5 +1,6 @@
 //! Builds a package of the workspace as a component. Shared by the build scripts that need one.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,7 +14,8 @@ pub(crate) fn build(package: &str, variable: &str) {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
-    if let Err(sentence) = ensure_target().and_then(|()| cargo_build(package, &workspace, &out)) {
+    if let Err(sentence) = ensure_target(&out).and_then(|()| cargo_build(package, &workspace, &out))
+    {
         println!("cargo::error={sentence}");
         return;
     }
@@ -27,14 +29,15 @@ pub(crate) fn build(package: &str, variable: &str) {
 
 /// Installs the target as rust-toolchain.toml declares it: rustup does so only when it installs the
 /// toolchain itself.
-fn ensure_target() -> Result<(), String> {
+fn ensure_target(out: &Path) -> Result<(), String> {
     let advice = format!("the component can't be built: run `rustup target add {TARGET}`");
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let libraries = Command::new(rustc)
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .output();
-    let libraries = libraries.map_err(|error| format!("{advice} (rustc: {error})"))?;
-    if Path::new(String::from_utf8_lossy(&libraries.stdout).trim()).is_dir() {
+    if is_installed().map_err(|error| format!("{advice} (rustc: {error})"))? {
+        return Ok(());
+    }
+    // The other build script may be installing it, and rustup mixes up two downloads of one file. So
+    // they take turns, until this is dropped; where they can't, the one that fails says what to do.
+    let _turn = File::create(out.join("../../rustup-turn")).inspect(|turn| drop(turn.lock()));
+    if is_installed().unwrap_or(false) {
         return Ok(());
     }
     match Command::new("rustup")
@@ -50,6 +53,14 @@ fn ensure_target() -> Result<(), String> {
         }
         Err(error) => Err(format!("{advice} (rustup: {error})")),
     }
+}
+
+fn is_installed() -> std::io::Result<bool> {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let libraries = Command::new(rustc)
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()?;
+    Ok(Path::new(String::from_utf8_lossy(&libraries.stdout).trim()).is_dir())
 }
 
 /// Builds in a target folder of its own: the other is locked by the build this is part of.
