@@ -31,7 +31,6 @@ pub enum Level {
 }
 
 /// Begins to log; does nothing the second time. What is logged is written until the guard is dropped.
-#[must_use]
 pub fn start(format: Format, level: Level) -> WorkerGuard {
     let level = match level {
         Level::Off => LevelFilter::OFF,

@@ -1,7 +1,7 @@
 //! POST and PUT of `/files/{path}`: content to a temporary name, then published at once.
 
+use super::Handled;
 use super::turn::Turn;
-use super::{FileOf, Handled};
 use crate::directory::{Directory, Error, File, Kind};
 use crate::exchange::{Exchange, Interrupted, Settings};
 use crate::field::accept_encoding::Coding;
@@ -77,7 +77,11 @@ fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> 
     check(exchange, &root, path.as_str(), &preconditions)?;
 
     let (parent, name) = path.split();
-    let (parents, temporary, file) = begin(exchange, &root, parent)?;
+    let Begun {
+        parents,
+        temporary,
+        file,
+    } = begin(exchange, &root, parent)?;
     let directory = parents.directory();
     let mut upload = Upload {
         directory,
@@ -170,6 +174,13 @@ fn check<X: Exchange>(
     Ok(!exists)
 }
 
+/// An upload whose content is to come: the directories around it, and the file under its name.
+struct Begun<'a, D: Directory> {
+    parents: Parents<'a, D>,
+    temporary: String,
+    file: D::File,
+}
+
 /// Makes the directories around an upload, and a file under a temporary name in the innermost.
 ///
 /// Another upload that fails removes the directories it has made, perhaps those that this one has
@@ -178,13 +189,17 @@ fn begin<'a, X: Exchange>(
     exchange: &X,
     root: &'a X::Directory,
     path: &'a str,
-) -> Result<(Parents<'a, X::Directory>, String, FileOf<X>), Rejection> {
+) -> Result<Begun<'a, X::Directory>, Rejection> {
     let mut attempts = 0..MOST_ATTEMPTS;
     loop {
         let begun = Parents::make(root, path).and_then(|parents| {
             let temporary = format!("{UPLOAD_PREFIX}{:016x}", exchange.random());
             let file = parents.directory().create(&temporary)?;
-            Ok((parents, temporary, file))
+            Ok(Begun {
+                parents,
+                temporary,
+                file,
+            })
         });
         match begun {
             Err(Error::NotFound) if attempts.next().is_some() => {}

@@ -160,6 +160,7 @@ fn measure_loads(
     }
     let mut turn = round;
     for load in loads {
+        bench.sweep()?;
         for &connections in &arguments.connections {
             eprintln!(
                 "round {} of {}: {}, {connections} connections",

@@ -147,6 +147,22 @@ impl Bench {
         })
     }
 
+    /// Removes what a server leaves behind that was ended in the middle of uploads: each upload of
+    /// another would look at it.
+    pub(crate) fn sweep(&self) -> Result<()> {
+        for entry in std::fs::read_dir(self.path("files"))? {
+            let entry = entry?;
+            if entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(b".http-server-upload-")
+            {
+                std::fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
     /// A path in the folder of this run.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
