@@ -3,5 +3,5 @@
 mod component;
 
 fn main() {
-    component::build("guest", "COMPONENT");
+    component::build("guest", "guest", "COMPONENT");
 }

@@ -6,11 +6,11 @@ use std::process::Command;
 
 const TARGET: &str = "wasm32-wasip2";
 
-/// Builds `package`, and sets the environment variable `variable` to the path of the component for
-/// the crate whose build script this is.
-pub(crate) fn build(package: &str, variable: &str) {
+/// Builds `package`, which is in `folder`, and sets the environment variable `variable` to the path
+/// of the component for the crate whose build script this is.
+pub(crate) fn build(package: &str, folder: &str, variable: &str) {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for path in ["guest", "tests/hostile", "wit", "Cargo.toml", "Cargo.lock"] {
+    for path in [folder, "wit", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());

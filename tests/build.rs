@@ -4,5 +4,5 @@
 mod component;
 
 fn main() {
-    component::build("hostile", "HOSTILE");
+    component::build("hostile", "tests/hostile", "HOSTILE");
 }

@@ -79,7 +79,7 @@ impl Program {
         })?;
         check_size(&component, &name, limits)?;
         let needs = component.resources_required();
-        let begins_with = needs.and_then(|needs| needs.max_initial_memory_size);
+        let begins_with = needs.as_ref().and_then(|it| it.max_initial_memory_size);
         if config.isolation != Isolation::Request
             && begins_with.is_some_and(|pages| pages * PAGE > config.limits.kept_memory as u64)
         {
@@ -87,7 +87,7 @@ impl Program {
                 "no instance serves twice: each begins with more than --max-kept-memory"
             );
         }
-        if let Some(needs) = component.resources_required()
+        if let Some(needs) = needs
             && (needs.num_memories > USUAL_MEMORIES || needs.num_tables > USUAL_TABLES)
         {
             component = compile(needs.num_memories, needs.num_tables)?;

@@ -188,8 +188,7 @@ on_ours_only! {
 
     /// hyper breaks the answer off when the client half-closes.
     fn a_client_that_half_closes_gets_its_answer(server, |setup| setup.file("large", vec![7; 30_000_000])) {
-        let mut connection = server.connect();
-        connection.send("GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut connection = server.begin("/files/large");
         connection.finish_sending().unwrap();
         assert!(connection.response("GET").unwrap().content == vec![7; 30_000_000]);
         connection.expect_end().unwrap();
@@ -218,10 +217,7 @@ fn a_blocked_client_blocks_nobody_else() {
         .file("large", vec![0; 50_000_000])
         .flags(&["--threads=1"])
         .start();
-    let mut blocked = server.connect();
-    blocked
-        .send("GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    let mut blocked = server.begin("/files/large");
     assert_eq!(blocked.head().unwrap().status, 200);
     let mut connections: Vec<_> = (0..200).map(|_| server.connect()).collect();
     for connection in &mut connections {

@@ -88,10 +88,7 @@ fn max_connections_more_wait() {
         server.get("/echo/a").send_on(&mut first).unwrap().text(),
         "a"
     );
-    let mut second = server.connect();
-    second
-        .send("GET /echo/b HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    let mut second = server.begin("/echo/b");
     // The first is served all the same, and the second is not.
     assert_eq!(
         server.get("/echo/a").send_on(&mut first).unwrap().text(),
@@ -107,18 +104,11 @@ fn max_connections_more_wait() {
 #[test]
 fn max_requests_and_max_queue_503() {
     let server = hostile(&["--max-requests=1", "--max-queue=1"]);
-    let begin = |target: &str| {
-        let mut connection = server.connect();
-        connection
-            .send(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"))
-            .unwrap();
-        connection
-    };
     // Its permit is held to the end of its content, which there is none of.
-    let mut endless = begin("/endless");
+    let mut endless = server.begin("/endless");
     assert_eq!(endless.head().unwrap().status, 200);
     // Of three, one waits. The others are told to come again.
-    let mut connections: Vec<_> = (0..3).map(|_| begin("/count")).collect();
+    let mut connections: Vec<_> = (0..3).map(|_| server.begin("/count")).collect();
     let has_answer = |connection: &Connection| {
         let stream = connection.stream();
         stream.set_nonblocking(true).unwrap();
@@ -226,10 +216,7 @@ fn min_content_rate_408() {
 #[test]
 fn min_write_rate_breaks_it_off() {
     let server = hostile(&["--min-write-rate=1GiB", "--write-timeout=300ms"]);
-    let mut connection = server.connect();
-    connection
-        .send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    let connection = server.begin("/endless");
     let mut stream = connection.stream().try_clone().unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(60)))
@@ -291,10 +278,7 @@ fn content_timeout_408() {
 #[test]
 fn write_timeout_breaks_it_off() {
     let server = hostile(&["--write-timeout=100ms", "--max-requests=1"]);
-    let mut connection = server.connect();
-    connection
-        .send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    let mut connection = server.begin("/endless");
     assert_eq!(connection.head().unwrap().status, 200);
     assert_eq!(server.get("/count").send().status, 200);
     assert!(!connection.receive_to_end().ends_with(b"0\r\n\r\n"));
@@ -307,10 +291,7 @@ fn write_timeout_of_a_file() {
         .start();
     let large = std::fs::File::create(server.path().join("large")).unwrap();
     large.set_len(1 << 30).unwrap();
-    let mut connection = server.connect();
-    connection
-        .send("GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    let mut connection = server.begin("/files/large");
     assert_eq!(connection.head().unwrap().status, 200);
     assert_eq!(server.get("/").send().status, 200);
     assert!(connection.receive_to_end().len() < 1 << 30);

@@ -9,23 +9,30 @@
 
 use tests::{Connection, HOSTILE, Host, Setup, TestServer};
 
+/// Defines a case on any host, and runs it on ours.
+macro_rules! case {
+    ($server:ident, $setup:expr, $body:block) => {
+        use super::*;
+
+        fn case(host: Host) {
+            let setup: fn(Setup) -> Setup = $setup;
+            let $server: &TestServer = &setup(Setup::new(host)).start();
+            $body
+        }
+
+        #[test]
+        fn ours() {
+            case(Host::Ours);
+        }
+    };
+}
+
 /// Defines cases, each with what it sets up.
 macro_rules! on_both_hosts {
     ($($(#[$meta:meta])* fn $name:ident($server:ident, $setup:expr) $body:block)*) => {$(
         $(#[$meta])*
         mod $name {
-            use super::*;
-
-            fn case(host: Host) {
-                let setup: fn(Setup) -> Setup = $setup;
-                let $server: &TestServer = &setup(Setup::new(host)).start();
-                $body
-            }
-
-            #[test]
-            fn ours() {
-                case(Host::Ours);
-            }
+            case!($server, $setup, $body);
 
             #[test]
             fn wasmtime_serve() {
@@ -39,18 +46,7 @@ macro_rules! on_both_hosts {
 macro_rules! on_ours_only {
     ($(#[doc = $reason:literal] fn $name:ident($server:ident, $setup:expr) $body:block)*) => {$(
         mod $name {
-            use super::*;
-
-            fn case(host: Host) {
-                let setup: fn(Setup) -> Setup = $setup;
-                let $server: &TestServer = &setup(Setup::new(host)).start();
-                $body
-            }
-
-            #[test]
-            fn ours() {
-                case(Host::Ours);
-            }
+            case!($server, $setup, $body);
 
             #[doc = $reason]
             #[test]

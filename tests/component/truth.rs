@@ -10,10 +10,7 @@ fn get(server: &TestServer, target: &str) -> anyhow::Result<tests::Response> {
 
 /// Begins a request, and receives the head of its response and the first of its content.
 fn begin(server: &TestServer, target: &str) -> Connection {
-    let mut connection = server.connect();
-    connection
-        .send(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"))
-        .unwrap();
+    let mut connection = server.begin(target);
     assert_eq!(connection.head().unwrap().status, 200);
     connection.receive_until(b"partial").unwrap();
     connection
@@ -73,10 +70,7 @@ fn an_unfinished_answer_does_not_look_finished() {
 #[test]
 fn a_trap_after_much_content_breaks_it_off() {
     let server = hostile(&[]);
-    let mut connection = server.connect();
-    connection
-        .send("GET /trap-late HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    let mut connection = server.begin("/trap-late");
     assert_eq!(connection.head().unwrap().status, 200);
     assert_broken_off(connection);
     // HTTP/1.0 finds the end of the content at the end of the connection: it must be an error, for
@@ -95,10 +89,7 @@ fn a_trap_after_much_content_breaks_it_off() {
 #[test]
 fn a_known_length_is_not_reached() {
     let server = hostile(&[]);
-    let mut connection = server.connect();
-    connection
-        .send("GET /stop-short HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    let mut connection = server.begin("/stop-short");
     let head = connection.head().unwrap();
     assert_eq!(
         (head.status, head.field("content-length")),
@@ -148,10 +139,7 @@ fn a_component_that_only_looked_for_content_is_not_waited_for_for_ever() {
 #[test]
 fn other_requests_of_the_thread_go_on_while_one_computes() {
     let server = hostile(&["--threads=1"]);
-    let mut spinning = server.connect();
-    spinning
-        .send("GET /loop-before HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    let mut spinning = server.begin("/loop-before");
     // Far more than there would be in its time if each waited for more than a tick or two.
     for _ in 0..30 {
         assert_eq!(server.get("/count").send().text(), "0");

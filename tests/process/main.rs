@@ -210,18 +210,19 @@ fn flags_can_be_set_by_the_environment() {
 fn both_signals_end_it_with_0() {
     for which in [Signal::INT, Signal::TERM] {
         let (process, address) = serve(&[]);
-        let mut idle = Connection::open(address).unwrap();
-        assert_eq!(
-            Request::new(address, "GET", "/")
-                .send_on(&mut idle)
-                .unwrap()
-                .status,
-            200
-        );
+        let mut idle = idle(address);
         signal(&process, which);
         idle.expect_end().unwrap();
         assert_eq!(process.end().0.code(), Some(0), "{which:?}");
     }
+}
+
+/// A connection that has had an answer, and says nothing more.
+fn idle(address: SocketAddr) -> Connection {
+    let mut connection = Connection::open(address).unwrap();
+    let request = Request::new(address, "GET", "/");
+    assert_eq!(request.send_on(&mut connection).unwrap().status, 200);
+    connection
 }
 
 /// Begins a download that will not end, and stops the program.
@@ -234,17 +235,10 @@ fn stop_during_download(arguments: &[&str]) -> (Process, Connection) {
     let directory = format!("--directory={}", folder.path().display());
     let (process, address) = serve(&[&[directory.as_str()], arguments].concat());
     let mut busy = Connection::open(address).unwrap();
-    let mut idle = Connection::open(address).unwrap();
     busy.send("GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
         .unwrap();
     assert_eq!(busy.head().unwrap().status, 200);
-    assert_eq!(
-        Request::new(address, "GET", "/")
-            .send_on(&mut idle)
-            .unwrap()
-            .status,
-        200
-    );
+    let mut idle = idle(address);
     signal(&process, Signal::TERM);
     // It is stopping by now.
     idle.expect_end().unwrap();

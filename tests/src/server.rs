@@ -258,6 +258,20 @@ impl TestServer {
         Connection::open(self.address).expect("no connection")
     }
 
+    /// Sends a GET request on a connection of its own, and receives nothing yet.
+    ///
+    /// # Panics
+    ///
+    /// When there is no connection.
+    #[must_use]
+    pub fn begin(&self, target: &str) -> Connection {
+        let mut connection = self.connect();
+        connection
+            .send(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"))
+            .expect("no connection");
+        connection
+    }
+
     /// A request, to be sent on a connection of its own.
     #[must_use]
     pub fn request(&self, method: &str, target: &str) -> Request {

@@ -39,9 +39,8 @@ pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
         None
     };
     let around = innermost.as_ref().unwrap_or(&directory);
-    let mut turn = None;
-    if preconditions.are_given() {
-        turn = Some(Turn::wait(exchange, around, name).map_err(refused)?);
+    let _turn = if preconditions.are_given() {
+        let turn = Turn::wait(exchange, around, name).map_err(refused)?;
         let current = match kind {
             Kind::Directory => Representation::without_validators(),
             _ => Representation::of(&directory.open(path.as_str())?, exchange.now())?,
@@ -49,7 +48,10 @@ pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
         if preconditions.evaluate(Some(&current), false) != Verdict::Proceed {
             return Err(Rejection::PreconditionFailed);
         }
-    }
+        Some(turn)
+    } else {
+        None
+    };
 
     let remove = if kind == Kind::Directory && !is_link {
         X::Directory::remove_directory
@@ -57,6 +59,5 @@ pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
         X::Directory::remove_file
     };
     remove(&directory, path.as_str()).map_err(refused)?;
-    drop(turn);
     Ok(Outcome::empty(Status::NO_CONTENT))
 }

@@ -12,6 +12,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Result, StoreContextMut};
 use wasmtime_wasi::filesystem::{Descriptor, Dir, File as OpenFile, OpenMode};
+use wasmtime_wasi::p2::FsResult;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::bindings::filesystem::types::{
     DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, HostDescriptor, MetadataHashValue,
@@ -66,7 +67,7 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
                     .filesystem()
                     .open_at(descriptor, path_flags, path, open_flags, flags)
                     .await;
-                Ok((opened.map(Ok).or_else(|error| error.downcast().map(Err))?,))
+                answer(opened)
             })
         },
     )?;
@@ -83,7 +84,7 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
                     .filesystem()
                     .stat_at(descriptor, path_flags, path)
                     .await;
-                Ok((stat.map(Ok).or_else(|error| error.downcast().map(Err))?,))
+                answer(stat)
             })
         },
     )?;
@@ -185,6 +186,11 @@ impl State {
             Err(_) => None,
         })
     }
+}
+
+/// What wasmtime says, as a function that is linked returns it.
+fn answer<T>(result: FsResult<T>) -> Result<(Result<T, ErrorCode>,)> {
+    Ok((result.map(Ok).or_else(|error| error.downcast().map(Err))?,))
 }
 
 /// Opens what the kernel finds without leaving the directory.
