@@ -21,7 +21,6 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -40,9 +39,6 @@ const LAST_REQUEST: Duration = Duration::from_millis(250);
 
 /// How long a component may clean up after a client that went away.
 const CLEANUP: Duration = Duration::from_secs(5);
-
-/// How many requests of a thread are in step with each other.
-const MOST_IN_STEP: usize = 16;
 
 /// A client connection.
 pub(crate) struct Connection {
@@ -186,6 +182,9 @@ impl Connection {
         pieces: &mut VecDeque<Bytes>,
         progress: &mut Progress,
     ) -> Result<(), Stop> {
+        if progress.moved == 0 {
+            lap().await;
+        }
         while !pieces.is_empty() {
             let output = &mut self.output;
             let write = |context: &mut Context<'_>| output.poll_write(context, pieces);
@@ -215,14 +214,9 @@ impl Connection {
 /// Lets the other connections of this thread have their turn.
 ///
 /// Where many are busy, each step of a request is so taken by all of them in a row: its code and data
-/// are still in the caches, and clients wake up once for many responses. That is worth 10 % of the
-/// throughput (ARCHITECTURE.md); `tokio::task::yield_now` also looks for new events first, and is not.
-/// Of more at once, the instances would not be in the caches any more.
-async fn lap(worker: &Worker) {
-    if worker.in_step.load(Ordering::Relaxed) == MOST_IN_STEP {
-        return;
-    }
-    worker.in_step.fetch_add(1, Ordering::Relaxed);
+/// are still in the caches, and clients wake up once for many responses (ARCHITECTURE.md).
+/// `tokio::task::yield_now` also looks for new events first, and so mixes up the steps.
+async fn lap() {
     let mut has_yielded = false;
     poll_fn(|context| {
         if std::mem::replace(&mut has_yielded, true) {
@@ -232,7 +226,6 @@ async fn lap(worker: &Worker) {
         Poll::Pending
     })
     .await;
-    worker.in_step.fetch_sub(1, Ordering::Relaxed);
 }
 
 /// How far a response has come.

@@ -12,6 +12,7 @@ use crate::wasi::outgoing::Answer;
 use http::{HeaderMap, header};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -21,6 +22,8 @@ pub(crate) struct Exchange {
     /// The number of the request, for the log.
     pub(crate) id: u64,
     pub(crate) cpu: CpuMeter,
+    /// How often the component was let run.
+    turns: AtomicU64,
     answer: Mutex<Option<Result<Answer, ErrorCode>>>,
 }
 
@@ -29,8 +32,14 @@ impl Exchange {
         Self {
             id,
             cpu: CpuMeter::new(ticks),
+            turns: AtomicU64::new(0),
             answer: Mutex::new(None),
         }
+    }
+
+    /// The number of the component's turn: in one turn it waits for nothing.
+    pub(crate) fn turn(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
     }
 
     /// The component answers.
@@ -152,6 +161,7 @@ impl Call {
     fn poll_guest(&mut self, context: &mut Context<'_>) {
         let Some(guest) = &mut self.guest else { return };
         let received = self.input.lock().received();
+        self.exchange.turns.fetch_add(1, Ordering::Relaxed);
         self.exchange.cpu.resume();
         if let Poll::Ready((instance, result)) = guest.as_mut().poll(context) {
             self.guest = None;

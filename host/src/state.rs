@@ -8,6 +8,7 @@ use crate::wasi::incoming::IncomingRequest;
 use crate::wasi::lookup::Seen;
 use crate::wasi::outgoing::BodyStream;
 use http::Method;
+use rustix::fs::Statx;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::clocks::{WasiClocksCtx, WasiClocksCtxView};
@@ -40,6 +41,11 @@ pub(crate) struct State {
     pub(crate) request: Option<IncomingRequest>,
     /// What was seen of files when they were opened, by their place in the table.
     pub(crate) seen: Vec<(u32, Seen)>,
+    /// What was opened last, in which turn of the component, and what it was then: until it may have
+    /// become something else.
+    pub(crate) just_opened: Option<(u32, u64, Statx)>,
+    /// It writes to files, which may be those that are open.
+    pub(crate) writes: bool,
     /// The component may still answer.
     pub(crate) has_outparam: bool,
     /// The streams of files that are open, by their place in the table.
@@ -63,6 +69,8 @@ impl State {
             method: Method::GET,
             request: None,
             seen: Vec::new(),
+            just_opened: None,
+            writes: false,
             has_outparam: false,
             readers: Vec::new(),
             bodies: Vec::new(),
@@ -76,6 +84,7 @@ impl State {
         self.exchange = exchange;
         self.method = request.method.clone();
         self.request = Some(request);
+        self.writes = false;
         self.has_outparam = true;
     }
 
@@ -85,6 +94,7 @@ impl State {
     }
 
     pub(crate) fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
+        self.just_opened = None;
         WasiFilesystemCtxView {
             ctx: &mut self.filesystem,
             table: &mut self.table,

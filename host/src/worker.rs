@@ -5,13 +5,21 @@ use crate::server::Shared;
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// How many connections a worker turns to at once. Of more, the instances would not be in the caches
+/// any more; of fewer, clients would be woken up more often (ARCHITECTURE.md).
+const AT_ONCE: usize = 32;
+
+/// As many steps as a request takes, and one to spare: so a worker is through with those at hand before
+/// it looks for others.
+const STEPS: u32 = 4;
 
 /// How often a worker says that it is not held up.
 const BEAT: Duration = Duration::from_millis(500);
@@ -29,8 +37,6 @@ pub(crate) struct Worker {
     pub(crate) ending: CancellationToken,
     /// Which of the workers it is.
     pub(crate) index: usize,
-    /// How many requests are between two steps: all of them are on this thread.
-    pub(crate) in_step: AtomicUsize,
     started: Instant,
     /// When the worker last ran, in milliseconds since the start.
     beat: AtomicU64,
@@ -59,11 +65,12 @@ impl Worker {
             draining: shared.draining.child_token(),
             ending: shared.ending.child_token(),
             index,
-            in_step: AtomicUsize::new(0),
             started: Instant::now(),
             beat: AtomicU64::new(0),
         });
         let runtime = tokio::runtime::Builder::new_current_thread()
+            .max_io_events_per_tick(AT_ONCE)
+            .event_interval(AT_ONCE as u32 * STEPS)
             .enable_all()
             .build()?;
         let connections = TaskTracker::new();

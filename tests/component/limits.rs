@@ -131,6 +131,21 @@ fn max_requests_and_max_queue_503() {
     assert_eq!(waiting.response("GET").unwrap().status, 200);
 }
 
+/// A client that leaves cancels its work, also while the component has not looked at its content.
+#[test]
+fn whoever_leaves_in_the_midst_of_content_makes_room() {
+    let server = hostile(&["--max-requests=1", "--response-timeout=1000s"]);
+    let mut connection = server.begin("/count");
+    connection
+        .send("POST /sleep-before?100000 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+        .unwrap();
+    // With an answer that it has not read, the client does not just end what it sends: it resets.
+    tests::eventually(|| connection.stream().peek(&mut [0]).is_ok());
+    let next = server.begin("/count");
+    drop(connection);
+    assert_eq!({ next }.response("GET").unwrap().status, 200);
+}
+
 #[test]
 fn max_target_size_414() {
     let server = server(&["--max-target-size=100"]);
@@ -337,5 +352,44 @@ fn max_memory_and_max_table_elements_at_start() {
         let sentence = error.expect("it starts").to_string();
         assert!(sentence.contains(says), "{sentence}");
         assert_eq!(sentence.lines().count(), 1);
+    }
+}
+
+/// A component whose table grows by 1000 elements for each request: it returns without an answer if that
+/// is granted, and never if it is refused.
+const GROWING_TABLE: &str = r#"
+(component
+  (import "wasi:http/types@0.2.0" (instance $types
+    (export "incoming-request" (type (sub resource)))
+    (export "response-outparam" (type (sub resource)))))
+  (alias export $types "incoming-request" (type $request))
+  (alias export $types "response-outparam" (type $answer))
+  (core module $module
+    (table $table 1 funcref)
+    (func (export "handle") (param i32 i32)
+      (i32.eq (table.grow $table (ref.null func) (i32.const 1000)) (i32.const -1))
+      (if (then (loop $forever (br $forever))))))
+  (core instance $instance (instantiate $module))
+  (func $handle (param "request" (own $request)) (param "response-out" (own $answer))
+    (canon lift (core func $instance "handle")))
+  (instance $handler (export "handle" (func $handle)))
+  (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))
+"#;
+
+/// Growth past the limit is refused as WebAssembly has it: `table.grow` says -1.
+#[test]
+fn max_table_elements_when_it_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("growing.wasm");
+    std::fs::write(&path, wat::parse_str(GROWING_TABLE).unwrap()).unwrap();
+    for (flag, expected) in [
+        ("--max-table-elements=1001", 500),
+        ("--max-table-elements=1000", 504),
+    ] {
+        let server = Setup::new(Host::Ours)
+            .flags(&["--component", path.to_str().unwrap()])
+            .flags(&[flag, "--cpu-timeout=50ms"])
+            .start();
+        assert_eq!(server.get("/").send().status, expected, "{flag}");
     }
 }

@@ -328,9 +328,10 @@ pub(super) fn refused(error: Error) -> Rejection {
 /// but by one in so many: then sweeping costs each the same, however large the directory.
 fn sweep<X: Exchange>(exchange: &X, directory: &X::Directory) {
     let size = directory.metadata("").map_or(0, |metadata| metadata.length);
-    if !exchange
-        .random()
-        .is_multiple_of(size.div_ceil(SWEPT_AT_ONCE).max(1))
+    if size > SWEPT_AT_ONCE
+        && !exchange
+            .random()
+            .is_multiple_of(size.div_ceil(SWEPT_AT_ONCE))
     {
         return;
     }

@@ -7,6 +7,7 @@ use crate::exchange::{Exchange, Interrupted, Settings};
 use crate::field::Fields;
 use crate::router::Method;
 use std::cell::OnceCell;
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 use wasi::http::types::{
     ErrorCode, IncomingBody, IncomingRequest, Method as WasiMethod, http_error_code,
@@ -83,7 +84,10 @@ impl Exchange for WasiExchange {
     }
 
     fn settings(&self) -> Settings {
-        Settings::from_environment(&wasi::cli::environment::get_environment())
+        // An instance that serves again is still in the same environment.
+        static SETTINGS: OnceLock<Settings> = OnceLock::new();
+        *SETTINGS
+            .get_or_init(|| Settings::from_environment(&wasi::cli::environment::get_environment()))
     }
 
     fn now(&self) -> SystemTime {

@@ -98,7 +98,7 @@ impl Connection {
                     .await
             }
         };
-        lap(&worker).await;
+        lap().await;
         match call.end() {
             Ok(instance) => {
                 lease.instance = instance;

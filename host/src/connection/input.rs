@@ -10,6 +10,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
@@ -179,13 +180,18 @@ impl Input {
             // An idle connection has no buffer: make it when there is something to receive.
             ready!(self.stream.poll_read_ready(context))?;
             self.buffer.reserve(room);
-            match self.stream.try_read_buf(&mut self.buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                received => {
-                    self.ended = matches!(received, Ok(0));
-                    return Poll::Ready(received);
+            let received = self.stream.try_read_buf(&mut self.buffer);
+            match &received {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Ok(0) => self.ended = true,
+                // All there was: what comes next is an event of its own, and so has its turn.
+                Ok(_) if self.buffer.len() < self.buffer.capacity() => {
+                    let is_used_up = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+                    let _ = self.stream.try_io(Interest::READABLE, is_used_up);
                 }
+                _ => {}
             }
+            return Poll::Ready(received);
         }
     }
 
@@ -392,13 +398,26 @@ impl Input {
         }
     }
 
-    /// Watches for a client that goes away while it is answered. What it sends ahead is kept; that
-    /// it will send nothing more does not mean that it is gone.
+    /// Watches for a client that goes away while it is answered. What it sends meanwhile is kept, be it
+    /// content or the next request. That it will send nothing more does not mean that it is gone, but
+    /// content that it has not sent by then will not come.
     pub(crate) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<Gone> {
-        while self.is_complete() && !self.ended && self.buffer.len() < AHEAD {
-            if ready!(self.poll_receive(context, HEAD_ROOM)).is_err() {
+        let room = if self.is_complete() {
+            HEAD_ROOM
+        } else {
+            CONTENT_ROOM
+        };
+        // While the component waits for content, it watches itself.
+        while self.content.waiting.is_none() && !self.ended && self.buffer.len() < AHEAD {
+            if ready!(self.poll_receive(context, room)).is_err() {
                 return Poll::Ready(Gone);
             }
+        }
+        if self.ended
+            && let Coding::Length(remaining) = self.content.coding
+            && remaining > self.buffer.len() as u64
+        {
+            self.fail(Refusal::ContentCutShort);
         }
         Poll::Pending
     }

@@ -2,7 +2,7 @@
 
 use super::exchange::{Asked, Halt};
 use super::output::{read, warm};
-use super::{Connection, Next, Progress, Stop, lap};
+use super::{Connection, Next, Progress, Stop};
 use crate::http1::response::{
     Persistence, ResponseFraming, is_without_content, write_chunk_size, write_head,
     write_last_chunk,
@@ -84,7 +84,6 @@ impl Connection {
             sent: 0,
             progress: Progress::default(),
         };
-        lap(&self.worker).await;
         self.output.begin();
         let sent = self
             .send_response(call, head, gathered, &mut response)

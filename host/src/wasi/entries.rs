@@ -1,5 +1,6 @@
-//! Reading directories: a batch of entries at a time, by the pool of threads. However many there are,
-//! they take no more memory, and wait for a disk on no thread that serves connections.
+//! Reading directories: a batch of entries at a time. However many there are, they take no more memory.
+//! The first batch is read where names are looked up; all others by the pool of threads, and so hold up
+//! no thread that serves connections.
 
 use crate::state::State;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -40,13 +41,18 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
         "[method]descriptor.read-directory",
         |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
             Box::new(async move {
-                let table = &mut store.data_mut().table;
-                let Descriptor::Dir(directory) = table.get(&descriptor)?.clone() else {
+                let state = store.data_mut();
+                let Descriptor::Dir(directory) = state.table.get(&descriptor)?.clone() else {
                     return Ok((Err(ErrorCode::NotDirectory),));
                 };
                 let first = move || rustix::fs::Dir::new(readable(&directory)?).map(read_batch);
-                match spawn_blocking(first).await {
-                    Ok(entries) => Ok((Ok(table.push(entries)?),)),
+                let first = if state.template.inline {
+                    first()
+                } else {
+                    spawn_blocking(first).await
+                };
+                match first {
+                    Ok(entries) => Ok((Ok(state.table.push(entries)?),)),
                     Err(error) => Ok((Err(io::Error::from(error).into()),)),
                 }
             })
@@ -75,7 +81,7 @@ pub(super) fn readable(directory: &Dir) -> rustix::io::Result<File> {
 }
 
 fn read_batch(mut rest: rustix::fs::Dir) -> Entries {
-    let mut batch = VecDeque::with_capacity(BATCH);
+    let mut batch = VecDeque::new();
     while batch.len() < BATCH {
         match rest.read() {
             Some(Ok(entry)) if matches!(entry.file_name().to_bytes(), b"." | b"..") => {}

@@ -489,6 +489,7 @@ impl State {
         descriptor: &Resource<Descriptor>,
         position: Option<u64>,
     ) -> Result<Result<Resource<DynOutputStream>, ErrorCode>> {
+        self.writes = true;
         let file = match self.table.get(descriptor)? {
             Descriptor::File(file) if file.perms.write_not_permitted() => {
                 return Ok(Err(ErrorCode::NotPermitted));

@@ -1,8 +1,8 @@
 //! The functions of `wasi:filesystem` that look files up, with fewer system calls than wasmtime's.
 //!
-//! What is asked for each file that is served is answered here: what a name stands for, opening it
-//! to be read, what it is then. All else, and every failure but that there is no such name, is
-//! wasmtime's; so is everything where operations on files wait in a pool of threads.
+//! What is asked for each file that is served or stored is answered here: what a name stands for,
+//! opening it to be read, making it, what it is then. All else, and every failure but that there is no
+//! such name, is wasmtime's; so is everything where operations on files wait in a pool of threads.
 
 use crate::state::State;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
@@ -40,6 +40,7 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
         |mut store, rep| {
             let state = store.data_mut();
             state.seen.retain(|&(descriptor, _)| descriptor != rep);
+            state.just_opened = None;
             state.table.delete(Resource::<Descriptor>::new_own(rep))?;
             Ok(())
         },
@@ -56,10 +57,8 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
         )| {
             Box::new(async move {
                 let state = store.data_mut();
-                if flags == DescriptorFlags::READ
-                    && OpenFlags::DIRECTORY.contains(open_flags)
-                    && let Some(opened) =
-                        state.open_to_read(&descriptor, path_flags, &path, open_flags)?
+                if let Some((how, mode)) = how_to_open(path_flags, open_flags, flags)
+                    && let Some(opened) = state.open(&descriptor, &path, how, mode)?
                 {
                     return Ok((opened,));
                 }
@@ -90,18 +89,18 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
     )?;
     types.func_wrap(
         "[method]descriptor.stat",
-        |store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
-            let stat = status(file(store.data().table.get(&descriptor)?));
+        |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
+            let stat = store.data_mut().stat(&descriptor)?;
             Ok((stat.map(describe).map_err(ErrorCode::from),))
         },
     )?;
     types.func_wrap(
         "[method]descriptor.metadata-hash",
-        |store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
-            let state = store.data();
+        |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
+            let state = store.data_mut();
             let identity = match state.seen(&descriptor) {
                 Some(seen) => Ok(seen.identity),
-                None => status(file(state.table.get(&descriptor)?)).map(|stat| identity(&stat)),
+                None => state.stat(&descriptor)?.map(|stat| identity(&stat)),
             };
             Ok((identity.map(metadata_hash).map_err(ErrorCode::from),))
         },
@@ -115,36 +114,42 @@ impl State {
         seen.map(|&(_, seen)| seen)
     }
 
-    /// Opens what there is to be read; nothing if that is for wasmtime to do.
-    fn open_to_read(
+    /// What an open file is. What opening it has shown is not asked for again, unless the component
+    /// has waited since, or may have changed it.
+    fn stat(&mut self, descriptor: &Resource<Descriptor>) -> Result<std::io::Result<Statx>> {
+        match self.just_opened.take() {
+            Some((opened, turn, stat))
+                if opened == descriptor.rep() && turn == self.exchange.turn() && !self.writes =>
+            {
+                Ok(Ok(stat))
+            }
+            _ => Ok(status(file(self.table.get(descriptor)?))),
+        }
+    }
+
+    /// Opens what is at `path`; nothing if that is for wasmtime to do.
+    fn open(
         &mut self,
         directory: &Resource<Descriptor>,
-        path_flags: PathFlags,
         path: &str,
-        open_flags: OpenFlags,
+        how: OFlags,
+        mode: OpenMode,
     ) -> Result<Option<Result<Resource<Descriptor>, ErrorCode>>> {
         let Descriptor::Dir(directory) = self.table.get(directory)? else {
             return Ok(None);
         };
-        // Without NONBLOCK, a FIFO would hold the thread until somebody writes to it.
-        let mut flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        flags.set(
-            OFlags::NOFOLLOW,
-            !path_flags.contains(PathFlags::SYMLINK_FOLLOW),
-        );
-        flags.set(OFlags::DIRECTORY, open_flags.contains(OpenFlags::DIRECTORY));
-        let opened = match open_beneath(&directory.dir, path, flags) {
+        let permissions = directory.perms;
+        if mode.contains(OpenMode::WRITE) && permissions.write_not_permitted() {
+            return Ok(None);
+        }
+        let opened = match open_beneath(&directory.dir, path, how) {
             Ok(opened) => opened,
             Err(Errno::NOENT) => return Ok(Some(Err(ErrorCode::NoEntry))),
             Err(_) => return Ok(None),
         };
-        let Ok(stat) = status(&opened) else {
-            return Ok(None);
-        };
-        let (permissions, mode) = (directory.perms, OpenMode::READ);
-        let seen = Seen {
-            identity: identity(&stat),
-            length: stat.stx_size,
+        let stat = match status(&opened) {
+            Ok(stat) => stat,
+            Err(error) => return Ok(Some(Err(error.into()))),
         };
         // On the thread of the connection: else none of this module is linked.
         let opened = match FileType::from_raw_mode(stat.stx_mode.into()) {
@@ -152,7 +157,12 @@ impl State {
             _ => Descriptor::File(OpenFile::new(opened, permissions, mode, true)),
         };
         let opened = self.table.push(opened)?;
+        let seen = Seen {
+            identity: identity(&stat),
+            length: stat.stx_size,
+        };
         self.seen.push((opened.rep(), seen));
+        self.just_opened = Some((opened.rep(), self.exchange.turn(), stat));
         Ok(Some(Ok(opened)))
     }
 
@@ -188,6 +198,32 @@ impl State {
     }
 }
 
+/// How to open what is read, or is made to be written; nothing for all else.
+fn how_to_open(
+    path_flags: PathFlags,
+    open_flags: OpenFlags,
+    flags: DescriptorFlags,
+) -> Option<(OFlags, OpenMode)> {
+    let mut how = OFlags::CLOEXEC;
+    how.set(
+        OFlags::NOFOLLOW,
+        !path_flags.contains(PathFlags::SYMLINK_FOLLOW),
+    );
+    if flags == DescriptorFlags::READ && OpenFlags::DIRECTORY.contains(open_flags) {
+        // Without NONBLOCK, a FIFO would hold the thread until somebody writes to it.
+        how |= OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        how.set(OFlags::DIRECTORY, open_flags.contains(OpenFlags::DIRECTORY));
+        Some((how, OpenMode::READ))
+    } else if flags == DescriptorFlags::READ | DescriptorFlags::WRITE
+        && open_flags == OpenFlags::CREATE | OpenFlags::EXCLUSIVE
+    {
+        how |= OFlags::RDWR | OFlags::CREATE | OFlags::EXCL;
+        Some((how, OpenMode::READ | OpenMode::WRITE))
+    } else {
+        None
+    }
+}
+
 /// What wasmtime says, as a function that is linked returns it.
 fn answer<T>(result: FsResult<T>) -> Result<(Result<T, ErrorCode>,)> {
     Ok((result.map(Ok).or_else(|error| error.downcast().map(Err))?,))
@@ -195,6 +231,11 @@ fn answer<T>(result: FsResult<T>) -> Result<(Result<T, ErrorCode>,)> {
 
 /// Opens what the kernel finds without leaving the directory.
 fn open_beneath(directory: &File, path: &str, flags: OFlags) -> rustix::io::Result<File> {
+    let mode = if flags.contains(OFlags::CREATE) {
+        Mode::from_raw_mode(0o666)
+    } else {
+        Mode::empty()
+    };
     let mut tries = 0;
     loop {
         tries += 1;
@@ -202,7 +243,7 @@ fn open_beneath(directory: &File, path: &str, flags: OFlags) -> rustix::io::Resu
             directory,
             path,
             flags,
-            Mode::empty(),
+            mode,
             ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
         ) {
             Err(Errno::AGAIN) if tries < TRIES => {}
