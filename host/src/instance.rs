@@ -10,13 +10,15 @@ use crate::state::{State, Template};
 use crate::wasi;
 use crate::wasi::bindings::{Proxy, ProxyPre};
 use crate::wasi::incoming::IncomingRequest;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use wasmtime::component::{Component, Linker, Resource};
+use wasmtime::component::{Component, Linker, Resource, ResourceTable};
 use wasmtime::{
     Cache, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, UpdateDeadline,
 };
-use wasmtime_wasi::filesystem::WasiFilesystemCtx;
+use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtx, WasiFilesystemCtxView};
+use wasmtime_wasi::p2::bindings::filesystem::preopens;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 /// The component that is bundled.
@@ -54,9 +56,11 @@ impl Program {
         let (name, bytes) = read(&config.component)?;
         let limits = config.instance_limits();
         let inline = is_inline(config);
+        let mut filesystem = map_directory(config.mapping.as_ref(), inline)?;
         let template = Template {
             environment: config.environment.clone(),
-            filesystem: map_directory(config.mapping.as_ref(), inline)?,
+            mapped: mapped(&mut filesystem),
+            filesystem,
             limits,
             inline,
         };
@@ -108,6 +112,12 @@ impl Program {
             template: Arc::new(template),
             ticker,
         }))
+    }
+
+    /// How many instances there are, if there is a pool that knows.
+    pub(crate) fn instances(&self) -> Option<u64> {
+        let pool = self.pre.engine().pooling_allocator_metrics()?;
+        Some(pool.component_instances())
     }
 
     pub(crate) fn ticks(&self) -> &Arc<Ticks> {
@@ -194,8 +204,8 @@ impl Instance {
     }
 
     /// Whether it may serve again: it left nothing behind, and did not grow past `most_memory` bytes.
-    pub(crate) fn is_reusable(&self, most_memory: usize) -> bool {
-        let state = self.store.data();
+    pub(crate) fn is_reusable(&mut self, most_memory: usize) -> bool {
+        let state = self.store.data_mut();
         state.is_clean() && state.memory.memory() <= most_memory
     }
 }
@@ -277,6 +287,20 @@ fn map_directory(mapping: Option<&Mapping>, inline: bool) -> Result<WasiFilesyst
             .preopened_dir(path, PREOPEN, permissions);
     mapped.map_err(|error| refuse(std::io::Error::other(sentence(&error))))?;
     Ok(builder.build().filesystem().clone())
+}
+
+/// The mapped directory, as the component is handed it.
+fn mapped(filesystem: &mut WasiFilesystemCtx) -> Option<Arc<File>> {
+    let mut table = ResourceTable::new();
+    let mut view = WasiFilesystemCtxView {
+        ctx: filesystem,
+        table: &mut table,
+    };
+    let (descriptor, _) = preopens::Host::get_directories(&mut view).ok()?.pop()?;
+    match table.delete(descriptor) {
+        Ok(Descriptor::Dir(directory)) => Some(directory.dir),
+        _ => None,
+    }
 }
 
 /// Whether files are looked up on the thread that serves the connection.

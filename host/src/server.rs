@@ -106,6 +106,15 @@ impl Server {
             }
         }
         workers.finish(&shared).await;
+        let requests = shared.requests.load(Ordering::Relaxed);
+        match shared.program.instances() {
+            Some(instances) => {
+                tracing::debug!(
+                    "stopped after {requests} requests, with {instances} instances left"
+                );
+            }
+            None => tracing::debug!("stopped after {requests} requests"),
+        }
         Ok(())
     }
 }

@@ -9,10 +9,11 @@ use crate::wasi::lookup::Seen;
 use crate::wasi::outgoing::BodyStream;
 use http::Method;
 use rustix::fs::Statx;
+use std::fs::File;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::clocks::{WasiClocksCtx, WasiClocksCtxView};
-use wasmtime_wasi::filesystem::{WasiFilesystemCtx, WasiFilesystemCtxView};
+use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtx, WasiFilesystemCtxView};
 
 /// What every instance of a component begins with.
 pub(crate) struct Template {
@@ -20,6 +21,7 @@ pub(crate) struct Template {
     pub(crate) environment: Vec<(String, String)>,
     /// The mapped directory: opened once, shared by all.
     pub(crate) filesystem: WasiFilesystemCtx,
+    pub(crate) mapped: Option<Arc<File>>,
     pub(crate) limits: InstanceLimits,
     /// Files are looked up, and little is written, on the thread that serves the connection.
     pub(crate) inline: bool,
@@ -88,9 +90,19 @@ impl State {
         self.has_outparam = true;
     }
 
-    /// Whether nothing is left of the last request.
-    pub(crate) fn is_clean(&self) -> bool {
-        self.request.is_none() && !self.has_outparam && self.table.is_empty()
+    /// Whether nothing is left of the last request. One handle of the mapped directory may be: the C
+    /// library of most languages keeps it, and every request would be given the same.
+    pub(crate) fn is_clean(&mut self) -> bool {
+        let mut left = self.table.iter_mut();
+        let first = left.next().map(|entry| entry.downcast_ref());
+        let is_mapped = |left: Option<&Descriptor>| match (left, &self.template.mapped) {
+            (Some(Descriptor::Dir(left)), Some(mapped)) => Arc::ptr_eq(&left.dir, mapped),
+            _ => false,
+        };
+        first.is_none_or(is_mapped)
+            && left.next().is_none()
+            && self.request.is_none()
+            && !self.has_outparam
     }
 
     pub(crate) fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {

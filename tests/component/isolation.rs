@@ -101,6 +101,21 @@ fn an_instance_that_did_nothing_wrong_is_used_again() {
     }
 }
 
+/// The library of most languages keeps its handle of the mapped directory. That shares nothing: every
+/// request is given it.
+#[test]
+fn neither_did_one_that_keeps_the_mapped_directory() {
+    let server = Setup::new(Host::Ours)
+        .flags(&["--component", HOSTILE, "--isolation=shared", "--threads=1"])
+        .file("a", b"")
+        .start();
+    assert_eq!(server.get("/count").send().text(), "0");
+    for _ in 0..2 {
+        assert_eq!(server.get("/list").send().text(), "1");
+    }
+    assert_eq!(server.get("/count").send().text(), "1");
+}
+
 /// There is room for one instance, so each has the memory of the one before: of that, part is kept
 /// resident and zeroed by hand, and the rest is given back to the operating system.
 #[test]

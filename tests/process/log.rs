@@ -111,13 +111,52 @@ fn what_is_printed_as_json() {
 
 #[test]
 fn the_level_says_what_is_logged() {
-    for (level, expected) in [("off", 0), ("error", 1), ("warn", 1), ("info", 2)] {
+    for (level, expected) in [
+        ("off", 0),
+        ("error", 1),
+        ("warn", 1),
+        ("info", 2),
+        ("debug", 4),
+    ] {
         let (process, address) = hostile(&[&format!("--log-level={level}")]);
         for target in ["/print?1", "/trap-before"] {
             // One of them fails, as it should.
             let _ = Request::new(address, "GET", target).send();
         }
-        assert_eq!(end(process).len(), expected, "{level}");
+        let lines = end(process);
+        assert_eq!(lines.len(), expected, "{level}: {lines:#?}");
+    }
+}
+
+/// Whatever happens to an instance, nothing of it stays.
+#[test]
+fn no_instance_is_left_when_it_stops() {
+    for isolation in ["request", "connection"] {
+        let isolation = format!("--isolation={isolation}");
+        let flags = [
+            isolation.as_str(),
+            "--log-level=debug",
+            "--cpu-timeout=50ms",
+        ];
+        let (process, address) = hostile(&flags);
+        for target in [
+            "/count",
+            "/trap-before",
+            "/trap-mid",
+            "/loop-before",
+            "/leak",
+            "/count",
+        ] {
+            // Some of them fail, as they should.
+            let request = Request::new(address, "GET", target);
+            let _ = request.send_on(&mut Connection::open(address).unwrap());
+        }
+        let lines = end(process);
+        let last = lines.last().expect("nothing was said");
+        assert!(
+            last.ends_with("stopped after 6 requests, with 0 instances left"),
+            "{last}"
+        );
     }
 }
 

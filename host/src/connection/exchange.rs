@@ -167,15 +167,14 @@ impl Connection {
     }
 
     /// Keeps an instance for what it may serve again, unless something speaks against it.
-    fn keep(&mut self, lease: Lease) {
+    fn keep(&mut self, mut lease: Lease) {
         let (config, permits) = (&self.worker.shared.config, &self.worker.shared.permits);
-        let Some(instance) = lease
-            .instance
-            .as_ref()
-            .filter(|it| it.is_reusable(config.limits.kept_memory))
-        else {
+        let Some(instance) = &mut lease.instance else {
             return;
         };
+        if !instance.is_reusable(config.limits.kept_memory) {
+            return;
+        }
         match config.isolation {
             Isolation::Request => {}
             // Who waits has its turn before the next request of this connection.

@@ -20,6 +20,12 @@ pub(crate) const SERVE: &str = "wasmtime serve";
 pub(crate) const NGINX: &str = "nginx";
 pub(crate) const HYPER: &str = "native hyper";
 
+/// The version of wasmtime to compare with.
+const WASMTIME: &str = "48.";
+
+/// The same, of what is in the workspace anyway.
+const BUILT_SERVE: &str = env!("CARGO_BIN_EXE_wasmtime-serve");
+
 /// How long a server may take to start, or to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -75,7 +81,7 @@ pub(crate) fn all(target: &Path) -> (Vec<Server>, Vec<String>) {
         (
             SERVE,
             Kind::WasmtimeServe,
-            Some(env!("CARGO_BIN_EXE_wasmtime-serve").into()),
+            Some(installed_wasmtime().unwrap_or_else(|| BUILT_SERVE.into())),
         ),
         (NGINX, Kind::Nginx, find("nginx")),
         (
@@ -92,6 +98,11 @@ pub(crate) fn all(target: &Path) -> (Vec<Server>, Vec<String>) {
         ("dufs", Kind::Dufs, find("dufs")),
     ];
     let (mut servers, mut missing) = (Vec::new(), Vec::new());
+    if installed_wasmtime().is_none() {
+        missing.push(format!(
+            "{SERVE} is built here, with the optimisations of ours: no wasmtime {WASMTIME} is on the PATH"
+        ));
+    }
     for (name, kind, program) in candidates {
         match program {
             Some(program) => servers.push(Server {
@@ -103,6 +114,15 @@ pub(crate) fn all(target: &Path) -> (Vec<Server>, Vec<String>) {
         }
     }
     (servers, missing)
+}
+
+/// `wasmtime` as its users have it, if it is the version that ours is made with.
+fn installed_wasmtime() -> Option<PathBuf> {
+    let program = find("wasmtime")?;
+    let said = Command::new(&program).arg("--version").output().ok()?;
+    let said = String::from_utf8(said.stdout).ok()?;
+    let version = said.strip_prefix("wasmtime ")?;
+    version.starts_with(WASMTIME).then_some(program)
 }
 
 /// A program on the PATH. nginx is where only some users look.
@@ -234,14 +254,18 @@ impl Server {
                 format!("--isolation={isolation}"),
                 "--env=FILES_SYNC=0".into(),
             ],
-            Kind::WasmtimeServe => vec![
-                format!("--addr={address}"),
-                // The component reads its variables.
-                "-Scli".into(),
-                format!("--dir={}::/files", text(&files)),
-                "--env=FILES_SYNC=0".into(),
-                text(&bench.path("component")),
-            ],
+            Kind::WasmtimeServe => {
+                let subcommand = (self.program != Path::new(BUILT_SERVE)).then(|| "serve".into());
+                let arguments = [
+                    format!("--addr={address}"),
+                    // The component reads its variables.
+                    "-Scli".into(),
+                    format!("--dir={}::/files", text(&files)),
+                    "--env=FILES_SYNC=0".into(),
+                    text(&bench.path("component")),
+                ];
+                subcommand.into_iter().chain(arguments).collect()
+            }
             Kind::Nginx => {
                 let configuration = bench.path(&format!("nginx-{port}.conf"));
                 let content = include_str!("nginx.conf")

@@ -125,6 +125,11 @@ impl Guest for Hostile {
                 let bomb: Vec<u8> = vec![1; number];
                 text(outparam, &std::hint::black_box(bomb).len().to_string());
             }
+            // Rust's own library opens the mapped directory, and keeps it.
+            "/list" => {
+                let entries = std::fs::read_dir("/files").map_or(0, Iterator::count);
+                text(outparam, &entries.to_string());
+            }
             // Leaves a pattern in memory, at its beginning and in what is new.
             "/scribble" | "/scribble-trap" => {
                 scribble(number);
