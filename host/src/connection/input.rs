@@ -17,8 +17,8 @@ use tokio::time::Instant;
 /// The room for a head, and for what is read of it at once.
 const HEAD_ROOM: usize = 4 * 1024;
 
-/// The room for content.
-const CONTENT_ROOM: usize = 64 * 1024;
+/// The room for content: as much as a file takes at once, since each write is a wait for another thread.
+const CONTENT_ROOM: usize = 256 * 1024;
 
 /// How much of the next requests may be read while one is answered.
 const AHEAD: usize = 64 * 1024;
@@ -369,7 +369,13 @@ impl Input {
             if self.content.interim == Interim::Expected {
                 self.content.interim = Interim::Wanted;
             }
-            match self.poll_receive(context, CONTENT_ROOM) {
+            let room = match self.content.coding {
+                Coding::Length(remaining) => {
+                    usize::try_from(remaining).map_or(CONTENT_ROOM, |it| it.min(CONTENT_ROOM))
+                }
+                _ => CONTENT_ROOM,
+            };
+            match self.poll_receive(context, room) {
                 Poll::Ready(Ok(0) | Err(_)) => self.fail(Refusal::ContentCutShort),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Pending => {
@@ -402,14 +408,11 @@ impl Input {
     /// content or the next request. That it will send nothing more does not mean that it is gone, but
     /// content that it has not sent by then will not come.
     pub(crate) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<Gone> {
-        let room = if self.is_complete() {
-            HEAD_ROOM
-        } else {
-            CONTENT_ROOM
-        };
-        // While the component waits for content, it watches itself.
-        while self.content.waiting.is_none() && !self.ended && self.buffer.len() < AHEAD {
-            if ready!(self.poll_receive(context, room)).is_err() {
+        // A component that receives content watches itself.
+        let is_watched =
+            !self.is_complete() && (self.content.received > 0 || self.content.waiting.is_some());
+        while !is_watched && !self.ended && self.buffer.len() < AHEAD {
+            if ready!(self.poll_receive(context, HEAD_ROOM)).is_err() {
                 return Poll::Ready(Gone);
             }
         }
