@@ -86,7 +86,7 @@ impl State {
         self.exchange = exchange;
         self.method = request.method.clone();
         self.request = Some(request);
-        self.writes = false;
+        (self.just_opened, self.writes) = (None, false);
         self.has_outparam = true;
     }
 

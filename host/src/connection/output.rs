@@ -175,8 +175,8 @@ pub(crate) async fn read(chunk: &FileChunk) -> io::Result<Bytes> {
     }
 }
 
-/// Makes sure that the end of what is sent next is in the page cache, as what is before it is then too, so that sending it does not wait for a
-/// disk on a thread that serves other connections.
+/// Makes sure that the end of what is sent next is in the page cache, as what is before it is then
+/// too: so sending it does not wait for a disk on a thread that serves other connections.
 pub(crate) async fn warm(chunk: &FileChunk) -> io::Result<()> {
     let length = chunk.length.min(TURN as u64);
     if let Some(read) = read_cached(&chunk.file, chunk.offset + length - 1, 1) {

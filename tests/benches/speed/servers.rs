@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -168,16 +169,16 @@ impl Bench {
     }
 
     /// Removes what a server leaves behind that was ended in the middle of uploads: each upload of
-    /// another would look at it.
+    /// another would look at it. Some may be about to remove theirs.
     pub(crate) fn sweep(&self) -> Result<()> {
         for entry in std::fs::read_dir(self.path("files"))? {
             let entry = entry?;
-            if entry
-                .file_name()
-                .as_encoded_bytes()
-                .starts_with(b".http-server-upload-")
+            let name = entry.file_name();
+            if name.as_encoded_bytes().starts_with(b".http-server-upload-")
+                && let Err(error) = std::fs::remove_file(entry.path())
+                && error.kind() != ErrorKind::NotFound
             {
-                std::fs::remove_file(entry.path())?;
+                return Err(error.into());
             }
         }
         Ok(())
