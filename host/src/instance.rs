@@ -63,6 +63,7 @@ impl Program {
             filesystem,
             limits,
             inline,
+            reads_directories_inline: inline && !is_layered(config.mapping.as_ref()),
         };
 
         let cache = config.code_cache.as_deref().and_then(code_cache::open);
@@ -326,6 +327,14 @@ fn is_remote(path: &Path) -> bool {
         return true;
     };
     [NFS, SMB, SMB2, CIFS, FUSE, NINE_P, CEPH, AFS].contains(&found.f_type)
+}
+
+/// Whether the directory is on an overlay, which reads a directory of several layers as a whole, however
+/// little of it is asked for.
+fn is_layered(mapping: Option<&Mapping>) -> bool {
+    const OVERLAY: i64 = 0x794c_7630;
+    let found = mapping.and_then(|mapping| rustix::fs::statfs(&mapping.path).ok());
+    found.is_some_and(|found| found.f_type == OVERLAY)
 }
 
 /// An engine whose pool has room for as many instances as there may be requests at once, each with

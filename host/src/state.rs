@@ -25,6 +25,8 @@ pub(crate) struct Template {
     pub(crate) limits: InstanceLimits,
     /// Files are looked up, and little is written, on the thread that serves the connection.
     pub(crate) inline: bool,
+    /// So is the first batch of a directory read.
+    pub(crate) reads_directories_inline: bool,
 }
 
 /// What a store holds.

@@ -91,3 +91,15 @@ fn a_file_that_is_cached_in_part_comes_whole() {
         assert!(server.get("/files/a").send().content == content);
     }
 }
+
+/// Opening a file shows what it is, but no longer once the component has changed it.
+#[test]
+fn what_a_file_is_is_true_after_writing() {
+    for file_io in ["--file-io=inline", "--file-io=pool"] {
+        let server = Setup::new(Host::Ours)
+            .flags(&["--component", HOSTILE, file_io])
+            .file("a", b"")
+            .start();
+        assert_eq!(server.get("/sizes").send().text(), "Ok([0, 10, 20])", "{file_io}");
+    }
+}

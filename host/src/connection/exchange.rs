@@ -248,16 +248,16 @@ impl Connection {
         Poll::Pending
     }
 
-    /// Lets the component know that its client is gone. One that receives content may clean up
-    /// after it; any other has nothing left to do.
+    /// Lets the component know that its client is gone. One that changes something or receives content
+    /// may clean up; any other has nothing left to do.
     pub(super) async fn clean_up(&mut self, call: &mut Call) {
-        let receives = {
+        let may_leave_something = {
             let mut input = self.input.lock();
-            let receives = input.received() > 0 || input.waiting().0.is_some();
+            let may_leave_something = input.may_leave_something();
             input.fail(Refusal::ContentCutShort);
-            receives
+            may_leave_something
         };
-        if receives {
+        if may_leave_something {
             self.settle(call, CLEANUP).await;
         }
     }

@@ -63,6 +63,8 @@ struct Content {
     limit: u64,
     interim: Interim,
     failure: Option<Refusal>,
+    /// The request may change something, content or not (RFC 9110 9.2.1).
+    may_change: bool,
     /// Since when the component waits for content.
     waiting: Option<Instant>,
     /// How long it has waited before.
@@ -91,7 +93,7 @@ enum Interim {
 }
 
 impl Content {
-    fn new(coding: Coding, limit: u64, is_expected: bool) -> Self {
+    fn new(coding: Coding, limit: u64, is_expected: bool, may_change: bool) -> Self {
         Self {
             interim: if is_expected {
                 Interim::Expected
@@ -103,6 +105,7 @@ impl Content {
             received: 0,
             limit,
             failure: None,
+            may_change,
             waiting: None,
             waited: Duration::ZERO,
         }
@@ -160,7 +163,7 @@ pub(crate) enum Unanswered {
 
 impl Input {
     pub(crate) fn new(stream: Arc<TcpStream>) -> Self {
-        let content = Content::new(Coding::Done(HeaderMap::new()), 0, false);
+        let content = Content::new(Coding::Done(HeaderMap::new()), 0, false, false);
         Self {
             stream,
             buffer: BytesMut::new(),
@@ -268,12 +271,18 @@ impl Input {
             Framing::Chunked => Coding::Chunked(Decoder::new(limits.head, limits.fields)),
         };
         let is_expected = head.expects_continue && head.framing != Framing::Length(0);
-        self.content = Content::new(coding, limit, is_expected);
+        self.content = Content::new(coding, limit, is_expected, !head.method.is_safe());
     }
 
     /// How much of the content has come.
     pub(crate) fn received(&self) -> u64 {
         self.content.received
+    }
+
+    /// Whether the component may have to clean up after a client that went away: it changes
+    /// something, or has to do with content.
+    pub(crate) fn may_leave_something(&self) -> bool {
+        self.content.may_change || self.content.received > 0 || self.content.waiting.is_some()
     }
 
     /// Why the content failed, if it did: always the client's fault.
@@ -307,7 +316,7 @@ impl Input {
         let is_small = match self.content.coding {
             Coding::Done(_) => true,
             Coding::Length(remaining) => remaining <= AHEAD as u64,
-            Coding::Chunked(_) => !self.buffer.is_empty(),
+            Coding::Chunked(_) => (1..AHEAD).contains(&self.buffer.len()),
         };
         let will_come = !matches!(self.content.interim, Interim::Expected | Interim::Answered);
         is_small && self.content.failure.is_none() && will_come
@@ -408,7 +417,7 @@ impl Input {
     /// content or the next request. That it will send nothing more does not mean that it is gone, but
     /// content that it has not sent by then will not come.
     pub(crate) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<Gone> {
-        // A component that receives content watches itself.
+        // A component that receives content learns of it by itself.
         let is_watched =
             !self.is_complete() && (self.content.received > 0 || self.content.waiting.is_some());
         while !is_watched && !self.ended && self.buffer.len() < AHEAD {

@@ -46,7 +46,7 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
                     return Ok((Err(ErrorCode::NotDirectory),));
                 };
                 let first = move || rustix::fs::Dir::new(readable(&directory)?).map(read_batch);
-                let first = if state.template.inline {
+                let first = if state.template.reads_directories_inline {
                     first()
                 } else {
                     spawn_blocking(first).await

@@ -298,6 +298,7 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
         |mut store: StoreContextMut<'_, State>,
          (descriptor, offset): (Resource<Descriptor>, u64)| {
             let state = store.data_mut();
+            state.just_opened = None;
             let file = match state.table.get(&descriptor)? {
                 Descriptor::File(_) if !is_position(offset) => {
                     return Ok((Err(ErrorCode::Invalid),));

@@ -1,8 +1,9 @@
 //! The functions of `wasi:filesystem` that look files up, with fewer system calls than wasmtime's.
 //!
 //! What is asked for each file that is served or stored is answered here: what a name stands for,
-//! opening it to be read, making it, what it is then. All else, and every failure but that there is no
-//! such name, is wasmtime's; so is everything where operations on files wait in a pool of threads.
+//! opening it to be read, making it, what it is then. All else, and what to say of a name that can't be
+//! had, but for one that is not there, is wasmtime's; so is everything where operations on files wait in
+//! a pool of threads.
 
 use crate::state::State;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};

@@ -130,6 +130,8 @@ impl Guest for Hostile {
                 let entries = std::fs::read_dir("/files").map_or(0, Iterator::count);
                 text(outparam, &entries.to_string());
             }
+            // What it says of a file that it has just opened, and of one that it has written to since.
+            "/sizes" => text(outparam, &format!("{:?}", sizes())),
             // Leaves a pattern in memory, at its beginning and in what is new.
             "/scribble" | "/scribble-trap" => {
                 scribble(number);
@@ -362,4 +364,22 @@ fn count(request: &IncomingRequest) -> (usize, StreamError) {
             Err(error) => return (received, error),
         }
     }
+}
+
+/// The sizes of a file as another handle has them: when that is opened, after writing through a stream
+/// that was there before, and after writing through the first handle.
+fn sizes() -> Result<[u64; 3], FileError> {
+    let (directory, _) = &wasi::filesystem::preopens::get_directories()[0];
+    let both = DescriptorFlags::READ | DescriptorFlags::WRITE;
+    let new = OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
+    let open = |how, flags| directory.open_at(PathFlags::empty(), "sized", how, flags);
+    let file = open(new, both)?;
+    let at_first = open(OpenFlags::empty(), DescriptorFlags::READ)?.stat()?.size;
+    let stream = file.write_via_stream(0)?;
+    let other = open(OpenFlags::empty(), DescriptorFlags::READ)?;
+    write(&stream, &[b'x'; 10]);
+    let after_stream = other.stat()?.size;
+    let other = open(OpenFlags::empty(), DescriptorFlags::READ)?;
+    file.write(&[b'x'; 10], 10)?;
+    Ok([at_first, after_stream, other.stat()?.size])
 }
