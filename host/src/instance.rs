@@ -76,11 +76,17 @@ impl Program {
             })
         };
         let compiled = compile(USUAL_MEMORIES, USUAL_TABLES);
-        let mut component = compiled.map_err(|error| {
-            // What does not fit the pool may be a component all the same.
+        let mut component = compiled.or_else(|error| {
+            // What does not fit the usual pool may be a component all the same.
             let component = Component::from_binary(&Engine::default(), &bytes);
-            let is_too_large = component.map(|component| check_size(&component, &name, limits));
-            is_too_large.ok().and_then(Result::err).unwrap_or(error)
+            let Ok(component) = component else {
+                return Err(error);
+            };
+            check_size(&component, &name, limits)?;
+            match component.resources_required() {
+                Some(needs) => compile(needs.num_memories, needs.num_tables),
+                None => Err(error),
+            }
         })?;
         check_size(&component, &name, limits)?;
         let needs = component.resources_required();
@@ -363,7 +369,9 @@ fn engine(
         .total_memories(instances.saturating_mul(memories))
         .total_tables(instances.saturating_mul(tables))
         .max_memories_per_component(memories)
+        .max_memories_per_module(memories)
         .max_tables_per_component(tables)
+        .max_tables_per_module(tables)
         .max_memory_size(limits.memory)
         .table_elements(limits.table_elements)
         .linear_memory_keep_resident(KEPT_RESIDENT)

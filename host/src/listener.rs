@@ -5,11 +5,17 @@ use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// How many connections may wait to be accepted: more than the kernel gives, which so decides.
 const BACKLOG: i32 = 4096;
+
+/// How much of what is sent may wait in the kernel until the client can take it; what is under way does
+/// not count. Without a limit that is megabytes for each client, which are out of the caches by the time
+/// they are sent: a file of 1 MiB is 2.7 times as fast with it (ARCHITECTURE.md).
+const UNSENT: u32 = 64 * 1024;
 
 /// How long to stop accepting when there is no descriptor or memory for a connection, at first.
 const BACK_OFF: Duration = Duration::from_millis(20);
@@ -71,12 +77,35 @@ impl Listeners {
     }
 }
 
+/// Limits what waits in the kernel: of this socket, and so of those that it accepts.
+#[expect(unsafe_code, reason = "neither socket2 nor rustix has this option")]
+fn limit_unsent(socket: &Socket) -> io::Result<()> {
+    let most = UNSENT;
+    // SAFETY: the descriptor is open, and the kernel reads as many bytes as `most` has.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_NOTSENT_LOWAT,
+            (&raw const most).cast(),
+            size_of_val(&most) as libc::socklen_t,
+        )
+    };
+    if result == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
+}
+
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
+    // Should this fail, more waits.
+    let _ = limit_unsent(&socket);
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }

@@ -100,6 +100,10 @@ fn what_a_file_is_is_true_after_writing() {
             .flags(&["--component", HOSTILE, file_io])
             .file("a", b"")
             .start();
-        assert_eq!(server.get("/sizes").send().text(), "Ok([0, 10, 20])", "{file_io}");
+        assert_eq!(
+            server.get("/sizes").send().text(),
+            "Ok([0, 10, 20])",
+            "{file_io}"
+        );
     }
 }

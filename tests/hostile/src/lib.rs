@@ -374,7 +374,9 @@ fn sizes() -> Result<[u64; 3], FileError> {
     let new = OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
     let open = |how, flags| directory.open_at(PathFlags::empty(), "sized", how, flags);
     let file = open(new, both)?;
-    let at_first = open(OpenFlags::empty(), DescriptorFlags::READ)?.stat()?.size;
+    let at_first = open(OpenFlags::empty(), DescriptorFlags::READ)?
+        .stat()?
+        .size;
     let stream = file.write_via_stream(0)?;
     let other = open(OpenFlags::empty(), DescriptorFlags::READ)?;
     write(&stream, &[b'x'; 10]);
