@@ -11,11 +11,11 @@ use crate::wasi;
 use crate::wasi::bindings::{Proxy, ProxyPre};
 use crate::wasi::incoming::IncomingRequest;
 use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 use wasmtime::component::{Component, Linker, Resource, ResourceTable};
 use wasmtime::{
-    Cache, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store, UpdateDeadline,
+    Cache, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourcesRequired, Store,
+    UpdateDeadline,
 };
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::preopens;
@@ -55,7 +55,8 @@ impl Program {
     pub(crate) fn load(config: &Config) -> Result<Arc<Self>, Error> {
         let (name, bytes) = read(&config.component)?;
         let limits = config.instance_limits();
-        let inline = is_inline(config);
+        let file_system = file_system(config.mapping.as_ref());
+        let inline = is_inline(config, file_system);
         let mut filesystem = map_directory(config.mapping.as_ref(), inline)?;
         let template = Template {
             environment: config.environment.clone(),
@@ -63,7 +64,7 @@ impl Program {
             filesystem,
             limits,
             inline,
-            reads_directories_inline: inline && !is_layered(config.mapping.as_ref()),
+            reads_directories_inline: inline && !file_system.is_some_and(is_layered),
         };
 
         let cache = config.code_cache.as_deref().and_then(code_cache::open);
@@ -75,21 +76,17 @@ impl Program {
                 cause: sentence(&error),
             })
         };
-        let compiled = compile(USUAL_MEMORIES, USUAL_TABLES);
-        let mut component = compiled.or_else(|error| {
+        let usual = compile(USUAL_MEMORIES, USUAL_TABLES);
+        let needs = match &usual {
+            Ok(component) => component.resources_required(),
             // What does not fit the usual pool may be a component all the same.
-            let component = Component::from_binary(&Engine::default(), &bytes);
-            let Ok(component) = component else {
-                return Err(error);
-            };
-            check_size(&component, &name, limits)?;
-            match component.resources_required() {
-                Some(needs) => compile(needs.num_memories, needs.num_tables),
-                None => Err(error),
-            }
-        })?;
-        check_size(&component, &name, limits)?;
-        let needs = component.resources_required();
+            Err(_) => Component::from_binary(&Engine::default(), &bytes)
+                .ok()
+                .and_then(|component| component.resources_required()),
+        };
+        if let Some(needs) = &needs {
+            check_size(needs, &name, limits)?;
+        }
         let begins_with = needs.as_ref().and_then(|it| it.max_initial_memory_size);
         if config.isolation != Isolation::Request
             && begins_with.is_some_and(|pages| pages * PAGE > config.limits.kept_memory as u64)
@@ -98,11 +95,14 @@ impl Program {
                 "no instance serves twice: each begins with more than --max-kept-memory"
             );
         }
-        if let Some(needs) = needs
-            && (needs.num_memories > USUAL_MEMORIES || needs.num_tables > USUAL_TABLES)
-        {
-            component = compile(needs.num_memories, needs.num_tables)?;
-        }
+        let component = match needs {
+            Some(needs)
+                if needs.num_memories > USUAL_MEMORIES || needs.num_tables > USUAL_TABLES =>
+            {
+                compile(needs.num_memories, needs.num_tables)?
+            }
+            _ => usual?,
+        };
 
         let mut linker = Linker::new(component.engine());
         wasi::add_to_linker(&mut linker, inline)
@@ -242,10 +242,7 @@ fn read(source: &Source) -> Result<(String, std::borrow::Cow<'static, [u8]>), Er
 }
 
 /// Whether an instance has what it begins with within its limits.
-fn check_size(component: &Component, name: &str, limits: InstanceLimits) -> Result<(), Error> {
-    let Some(needs) = component.resources_required() else {
-        return Ok(());
-    };
+fn check_size(needs: &ResourcesRequired, name: &str, limits: InstanceLimits) -> Result<(), Error> {
     let memory = needs.max_initial_memory_size.unwrap_or(0) * PAGE;
     let table = needs.max_initial_table_size.unwrap_or(0);
     for (what, flag, needed, limit) in [
@@ -310,17 +307,23 @@ fn mapped(filesystem: &mut WasiFilesystemCtx) -> Option<Arc<File>> {
     }
 }
 
+/// The kernel's number of the kind of file system that the directory is on, if it says so.
+fn file_system(mapping: Option<&Mapping>) -> Option<i64> {
+    let found = rustix::fs::statfs(&mapping?.path).ok()?;
+    Some(found.f_type)
+}
+
 /// Whether files are looked up on the thread that serves the connection.
-fn is_inline(config: &Config) -> bool {
+fn is_inline(config: &Config, file_system: Option<i64>) -> bool {
     match (config.file_io, &config.mapping) {
-        (FileIo::Auto, Some(mapping)) => !is_remote(&mapping.path),
+        (FileIo::Auto, Some(_)) => file_system.is_some_and(|it| !is_remote(it)),
         (FileIo::Auto, None) | (FileIo::Inline, _) => true,
         (FileIo::Pool, _) => false,
     }
 }
 
-/// Whether the directory is on a file system that may wait for a network, or for another process.
-fn is_remote(path: &Path) -> bool {
+/// Whether a file system may wait for a network, or for another process.
+fn is_remote(file_system: i64) -> bool {
     const NFS: i64 = 0x6969;
     const SMB: i64 = 0x517b;
     const SMB2: i64 = 0xfe53_4d42;
@@ -329,18 +332,14 @@ fn is_remote(path: &Path) -> bool {
     const NINE_P: i64 = 0x0102_1997;
     const CEPH: i64 = 0x00c3_6400;
     const AFS: i64 = 0x5346_414f;
-    let Ok(found) = rustix::fs::statfs(path) else {
-        return true;
-    };
-    [NFS, SMB, SMB2, CIFS, FUSE, NINE_P, CEPH, AFS].contains(&found.f_type)
+    [NFS, SMB, SMB2, CIFS, FUSE, NINE_P, CEPH, AFS].contains(&file_system)
 }
 
-/// Whether the directory is on an overlay, which reads a directory of several layers as a whole, however
-/// little of it is asked for.
-fn is_layered(mapping: Option<&Mapping>) -> bool {
+/// Whether a file system reads a directory of several layers as a whole, however little of it is asked
+/// for: an overlay.
+fn is_layered(file_system: i64) -> bool {
     const OVERLAY: i64 = 0x794c_7630;
-    let found = mapping.and_then(|mapping| rustix::fs::statfs(&mapping.path).ok());
-    found.is_some_and(|found| found.f_type == OVERLAY)
+    file_system == OVERLAY
 }
 
 /// An engine whose pool has room for as many instances as there may be requests at once, each with

@@ -14,7 +14,7 @@ const BACKLOG: i32 = 4096;
 
 /// How much of what is sent may wait in the kernel until the client can take it; what is under way does
 /// not count. Without a limit that is megabytes for each client, which are out of the caches by the time
-/// they are sent: a file of 1 MiB is 2.7 times as fast with it (ARCHITECTURE.md).
+/// they are sent: a file of 1 MiB is 2.6 times as fast with it (ARCHITECTURE.md).
 const UNSENT: u32 = 64 * 1024;
 
 /// How long to stop accepting when there is no descriptor or memory for a connection, at first.

@@ -21,6 +21,7 @@ pub(crate) struct Template {
     pub(crate) environment: Vec<(String, String)>,
     /// The mapped directory: opened once, shared by all.
     pub(crate) filesystem: WasiFilesystemCtx,
+    /// What all handles of it have in common.
     pub(crate) mapped: Option<Arc<File>>,
     pub(crate) limits: InstanceLimits,
     /// Files are looked up, and little is written, on the thread that serves the connection.

@@ -355,8 +355,8 @@ fn max_memory_and_max_table_elements_at_start() {
     }
 }
 
-/// A component of more tables than most have, two of which grow by 600 elements for each request: it returns without an answer
-/// if that is granted, and never if it is refused.
+/// A component of more tables than most have, two of which grow by 600 elements for each request: it
+/// returns without an answer if that is granted, and never if it is refused.
 const GROWING_TABLES: &str = r#"
 (component
   (import "wasi:http/types@0.2.0" (instance $types

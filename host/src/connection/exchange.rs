@@ -172,11 +172,9 @@ impl Connection {
         let Some(instance) = &mut lease.instance else {
             return;
         };
-        if !instance.is_reusable(config.limits.kept_memory) {
-            return;
-        }
         match config.isolation {
             Isolation::Request => {}
+            _ if !instance.is_reusable(config.limits.kept_memory) => {}
             // Who waits has its turn before the next request of this connection.
             Isolation::Connection if permits.are_wanted() => {}
             Isolation::Connection => self.kept = Some(lease),

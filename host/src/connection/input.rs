@@ -20,7 +20,8 @@ const HEAD_ROOM: usize = 4 * 1024;
 /// The room for content: as much as a file takes at once, since each write is a wait for another thread.
 const CONTENT_ROOM: usize = 256 * 1024;
 
-/// How much of the next requests may be read while one is answered.
+/// How much may be read while a request is answered: of the next requests, or of content that the
+/// component has not asked for.
 const AHEAD: usize = 64 * 1024;
 
 /// Empty lines before a request that are ignored (RFC 9112 2.2): old clients send one after content.
@@ -380,7 +381,7 @@ impl Input {
             }
             let room = match self.content.coding {
                 Coding::Length(remaining) => {
-                    usize::try_from(remaining).map_or(CONTENT_ROOM, |it| it.min(CONTENT_ROOM))
+                    CONTENT_ROOM.min(usize::try_from(remaining).unwrap_or(usize::MAX))
                 }
                 _ => CONTENT_ROOM,
             };

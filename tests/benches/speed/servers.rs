@@ -24,7 +24,7 @@ pub(crate) const HYPER: &str = "native hyper";
 /// The version of wasmtime to compare with.
 const WASMTIME: &str = "48.";
 
-/// The same, of what is in the workspace anyway.
+/// `wasmtime serve`, built of what is in the workspace anyway.
 const BUILT_SERVE: &str = env!("CARGO_BIN_EXE_wasmtime-serve");
 
 /// How long a server may take to start, or to stop.
@@ -75,6 +75,8 @@ pub(crate) struct Running {
 /// All servers that there are, and what is not installed.
 pub(crate) fn all(target: &Path) -> (Vec<Server>, Vec<String>) {
     let ours = || Some(target.join("release").join("http-server"));
+    let installed = installed_wasmtime();
+    let is_installed = installed.is_some();
     let candidates = [
         (REQUEST, Kind::Ours("request"), ours()),
         (CONNECTION, Kind::Ours("connection"), ours()),
@@ -82,7 +84,7 @@ pub(crate) fn all(target: &Path) -> (Vec<Server>, Vec<String>) {
         (
             SERVE,
             Kind::WasmtimeServe,
-            Some(installed_wasmtime().unwrap_or_else(|| BUILT_SERVE.into())),
+            installed.or_else(|| Some(BUILT_SERVE.into())),
         ),
         (NGINX, Kind::Nginx, find("nginx")),
         (
@@ -99,7 +101,7 @@ pub(crate) fn all(target: &Path) -> (Vec<Server>, Vec<String>) {
         ("dufs", Kind::Dufs, find("dufs")),
     ];
     let (mut servers, mut missing) = (Vec::new(), Vec::new());
-    if installed_wasmtime().is_none() {
+    if !is_installed {
         missing.push(format!(
             "{SERVE} is built here, with the optimisations of ours: no wasmtime {WASMTIME} is on the PATH"
         ));
