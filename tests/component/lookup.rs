@@ -107,3 +107,20 @@ fn what_a_file_is_is_true_after_writing() {
         );
     }
 }
+
+/// Nor once it has waited: others may have changed the file.
+#[test]
+fn what_a_file_is_is_true_after_waiting() {
+    let server = Setup::new(Host::Ours)
+        .flags(&["--component", HOSTILE])
+        .file("a", b"")
+        .start();
+    let mut connection = server.connect();
+    let head = "POST /size-later HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n";
+    connection.send(head).unwrap();
+    assert_eq!(connection.head().unwrap().status, 200);
+    connection.receive_until(b"partial").unwrap();
+    std::fs::write(server.path().join("a"), [0; 30]).unwrap();
+    connection.send("ab").unwrap();
+    connection.receive_until(b"Ok(30)").unwrap();
+}

@@ -446,3 +446,38 @@ impl Input {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+
+    /// What was read ahead says that there is more, not that little is left.
+    #[tokio::test]
+    async fn much_chunked_content_is_not_nearly_complete() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (mut client, (server, _)) = (client.unwrap(), listener.accept().await.unwrap());
+        let mut input = Input::new(Arc::new(server));
+        input.content.coding = Coding::Chunked(Decoder::new(1000, 10));
+        client.write_all(b"1\r\nx").await.unwrap();
+        let read_ahead = async |input: &mut Input, size| {
+            poll_fn(|context| {
+                assert!(input.poll_gone(context).is_pending());
+                if input.buffer.len() < size {
+                    Poll::Pending
+                } else {
+                    Poll::Ready(())
+                }
+            })
+            .await;
+        };
+        read_ahead(&mut input, 4).await;
+        assert!(input.is_nearly_complete());
+        client.write_all(&[b'x'; 2 * AHEAD]).await.unwrap();
+        read_ahead(&mut input, AHEAD).await;
+        assert!(!input.is_nearly_complete());
+    }
+}

@@ -132,6 +132,20 @@ impl Guest for Hostile {
             }
             // What it says of a file that it has just opened, and of one that it has written to since.
             "/sizes" => text(outparam, &format!("{:?}", sizes())),
+            "/size-later" => {
+                let (body, stream) = begin(outparam, &[]);
+                let size = size_later(&request, &stream);
+                write(&stream, format!("{size:?}").as_bytes());
+                drop(stream);
+                let _ = OutgoingBody::finish(body, None);
+            }
+            // What it would clean up, it does without looking at the content.
+            "/make-later" => {
+                let (_body, stream) = begin(outparam, &[]);
+                write(&stream, b"partial");
+                sleep(number);
+                make("made");
+            }
             // Leaves a pattern in memory, at its beginning and in what is new.
             "/scribble" | "/scribble-trap" => {
                 scribble(number);
@@ -366,22 +380,38 @@ fn count(request: &IncomingRequest) -> (usize, StreamError) {
     }
 }
 
-/// The sizes of a file as another handle has them: when that is opened, after writing through a stream
-/// that was there before, and after writing through the first handle.
+/// The sizes of a file as another handle has them: when that is opened, after writing through the first
+/// handle, and after writing through a stream that was there before.
 fn sizes() -> Result<[u64; 3], FileError> {
     let (directory, _) = &wasi::filesystem::preopens::get_directories()[0];
     let both = DescriptorFlags::READ | DescriptorFlags::WRITE;
     let new = OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
     let open = |how, flags| directory.open_at(PathFlags::empty(), "sized", how, flags);
     let file = open(new, both)?;
-    let at_first = open(OpenFlags::empty(), DescriptorFlags::READ)?
-        .stat()?
-        .size;
-    let stream = file.write_via_stream(0)?;
-    let other = open(OpenFlags::empty(), DescriptorFlags::READ)?;
+    let again = || open(OpenFlags::empty(), DescriptorFlags::READ);
+    let at_first = again()?.stat()?.size;
+    let other = again()?;
+    file.write(&[b'x'; 10], 0)?;
+    let after_write = other.stat()?.size;
+    let stream = file.write_via_stream(10)?;
+    let other = again()?;
     write(&stream, &[b'x'; 10]);
-    let after_stream = other.stat()?.size;
-    let other = open(OpenFlags::empty(), DescriptorFlags::READ)?;
-    file.write(&[b'x'; 10], 10)?;
-    Ok([at_first, after_stream, other.stat()?.size])
+    Ok([at_first, after_write, other.stat()?.size])
+}
+
+/// Opens a file, lets its client know, and waits for the content of the request: the file's size then.
+fn size_later(request: &IncomingRequest, stream: &OutputStream) -> Result<u64, FileError> {
+    let (directory, _) = &wasi::filesystem::preopens::get_directories()[0];
+    let how = (OpenFlags::empty(), DescriptorFlags::READ);
+    let file = directory.open_at(PathFlags::empty(), "a", how.0, how.1)?;
+    write(stream, b"partial");
+    count(request);
+    Ok(file.stat()?.size)
+}
+
+/// Makes a file in the mapped directory.
+fn make(name: &str) {
+    let (directory, _) = &wasi::filesystem::preopens::get_directories()[0];
+    let flags = DescriptorFlags::WRITE;
+    let _ = directory.open_at(PathFlags::empty(), name, OpenFlags::CREATE, flags);
 }
