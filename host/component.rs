@@ -9,7 +9,9 @@ const TARGET: &str = "wasm32-wasip2";
 /// Builds `package`, which is in `folder`, and sets the environment variable `variable` to the path
 /// of the component for the crate whose build script this is.
 pub(crate) fn build(package: &str, folder: &str, variable: &str) {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // Asked now: what this was compiled with may be another checkout, built in the same target folder.
+    let manifest = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let workspace = manifest.join("..");
     for path in [folder, "wit", "Cargo.toml", "Cargo.lock"] {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }

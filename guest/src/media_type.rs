@@ -1,10 +1,16 @@
 //! Media types by file extension.
 
-/// The media type of a file called `name`; text comes with its charset, the unknown is
+/// The media type of the file at `path`; text comes with its charset, the unknown is
 /// `application/octet-stream`.
 #[must_use]
-pub fn of(name: &str) -> String {
-    let Some(media_type) = mime_guess::from_path(name).first_raw() else {
+pub fn of(path: &str) -> String {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    // What begins with its only dot is hidden, and has no extension.
+    let extension = match name.rsplit_once('.') {
+        Some((stem, extension)) if !stem.is_empty() => extension,
+        _ => "",
+    };
+    let Some(media_type) = mime_guess::from_ext(extension).first_raw() else {
         return "application/octet-stream".to_owned();
     };
     let charset = if media_type.starts_with("text/") {
@@ -60,6 +66,10 @@ mod tests {
             ("a.", "application/octet-stream"),
             ("a.unknown", "application/octet-stream"),
             ("txt", "application/octet-stream"),
+            (".txt", "application/octet-stream"),
+            ("a/.b.txt", "text/plain; charset=utf-8"),
+            ("a.txt/b", "application/octet-stream"),
+            ("a.txt/.html", "application/octet-stream"),
         ] {
             assert_eq!(of(name), expected, "{name}");
         }

@@ -277,6 +277,15 @@ struct TimeoutArgs {
     )]
     idle_timeout: HumanDuration,
 
+    /// For the next request on a connection, before its instance is given up, with --isolation connection
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "HTTP_SERVER_KEPT_TIMEOUT",
+        default_value = "1s"
+    )]
+    kept_timeout: HumanDuration,
+
     /// For the next piece of a request's content: 408
     #[arg(
         long,
@@ -412,6 +421,7 @@ impl TimeoutArgs {
         Timeouts {
             header: duration(self.header_timeout),
             idle: duration(self.idle_timeout),
+            kept: duration(self.kept_timeout),
             content: duration(self.content_timeout),
             write: duration(self.write_timeout),
             response: duration(self.response_timeout),

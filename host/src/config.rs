@@ -117,6 +117,8 @@ pub struct Timeouts {
     pub header: Duration,
     /// For the next request on a connection.
     pub idle: Duration,
+    /// For the next request on a connection, by the instance that is kept for it.
+    pub kept: Duration,
     /// For the next piece of content: 408.
     pub content: Duration,
     /// For a client to take the next piece of a response.

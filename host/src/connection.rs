@@ -21,7 +21,7 @@ use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -108,7 +108,7 @@ impl Connection {
         // A client that connects and says nothing gets no longer than one that begins to speak.
         let mut patience = (opened, self.worker.shared.config.timeouts.header);
         loop {
-            let next = match self.next_head(patience.0 + patience.1).await {
+            let next = match self.next_head(patience.0, patience.1).await {
                 Turn::Head(head) => self.exchange(*head).await,
                 Turn::Refuse(refusal, is_head) => self.refuse(refusal, is_head).await,
                 Turn::End => return,
@@ -126,11 +126,12 @@ impl Connection {
         }
     }
 
-    /// Waits for the head of the next request; for its first byte until `deadline`.
-    async fn next_head(&mut self, deadline: Instant) -> Turn {
+    /// Waits for the head of the next request; for its first byte so long after `since`.
+    async fn next_head(&mut self, since: Instant, patience: Duration) -> Turn {
         let shared = Arc::clone(&self.worker.shared);
         let limits = shared.config.head_limits();
-        let (mut begun, mut deadline) = (None, deadline);
+        let (mut begun, mut deadline) = (None, since + patience);
+        let kept_until = since + shared.config.timeouts.kept;
         let mut is_draining = false;
         let mut wanted = std::pin::pin!(shared.permits.wanted());
         poll_fn(|context| {
@@ -151,6 +152,10 @@ impl Connection {
                     is_draining = true;
                     let most = shared.config.timeouts.shutdown / 2;
                     deadline = deadline.min(Instant::now() + LAST_REQUEST.min(most));
+                }
+                if self.kept.is_some() {
+                    ready!(self.timer.poll_until(context, deadline.min(kept_until)));
+                    self.kept = None;
                 }
                 let end = self.timer.poll_until(context, deadline);
                 return end.map(|()| Turn::End);

@@ -36,7 +36,7 @@ const PAGE: u64 = 64 * 1024;
 
 /// What a request of the bundled component touches of its memory: resetting so much by hand is
 /// faster than giving it back to the operating system and having it again page by page. Measured;
-/// see ARCHITECTURE.md.
+/// see ARCHITECTURE.md. It is worth it only for who makes an instance for each request.
 const KEPT_RESIDENT: usize = 256 * 1024;
 
 /// A component, compiled and linked: ready to be instantiated.
@@ -359,6 +359,10 @@ fn engine(
         .wasm_backtrace_max_frames(None);
     settings.cache(cache);
 
+    let resident = match config.isolation {
+        Isolation::Request => KEPT_RESIDENT,
+        Isolation::Connection | Isolation::Shared(_) => 0,
+    };
     let instances = u32::try_from(config.limits.requests.get()).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(instances)
@@ -373,7 +377,7 @@ fn engine(
         .max_tables_per_module(tables)
         .max_memory_size(limits.memory)
         .table_elements(limits.table_elements)
-        .linear_memory_keep_resident(KEPT_RESIDENT)
+        .linear_memory_keep_resident(resident)
         .table_keep_resident(KEPT_RESIDENT);
     settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&settings).or_else(|error| {

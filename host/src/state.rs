@@ -44,7 +44,7 @@ pub(crate) struct State {
     pub(crate) method: Method,
     /// The request that is answered, until the component drops it.
     pub(crate) request: Option<IncomingRequest>,
-    /// What was seen of files when they were opened, by their place in the table.
+    /// What was seen of files first, by their place in the table.
     pub(crate) seen: Vec<(u32, Seen)>,
     /// What was opened last, in which turn of the component, and what it was then: until it may have
     /// become something else.

@@ -30,9 +30,17 @@ fn request_shares_nothing() {
 #[test]
 fn connection_shares_an_instance_with_no_other_connection() {
     assert_eq!(
-        counts(&["--isolation=connection", "--threads=1"]),
+        counts(&["--isolation=connection", "--kept-timeout=1h", "--threads=1"]),
         ["0", "0", "1", "1", "2", "2"]
     );
+}
+
+#[test]
+fn kept_timeout_gives_the_instance_up_and_not_the_connection() {
+    let server = hostile(&["--isolation=connection", "--kept-timeout=1ms"]);
+    let mut connection = server.connect();
+    assert_eq!(count_on(&server, &mut connection), "0");
+    tests::eventually(|| count_on(&server, &mut connection) == "0");
 }
 
 #[test]
@@ -120,13 +128,15 @@ fn neither_did_one_that_keeps_the_mapped_directory() {
 /// resident and zeroed by hand, and the rest is given back to the operating system.
 #[test]
 fn nothing_is_left_in_memory() {
-    for target in ["/scribble?1048576", "/scribble-trap?1048576"] {
-        let server = hostile(&["--max-requests=1", "--threads=1"]);
-        for _ in 0..3 {
-            let response = server.get(target).send();
-            assert!(response.status == 500 || response.text() != "0", "{target}");
-            let traces = server.get("/traces?1048576").send();
-            assert_eq!((traces.status, traces.text()), (200, "0"), "{target}");
+    for isolation in ["--isolation=request", "--isolation=connection"] {
+        for target in ["/scribble?1048576", "/scribble-trap?1048576"] {
+            let server = hostile(&[isolation, "--max-requests=1", "--threads=1"]);
+            for _ in 0..3 {
+                let response = server.get(target).send();
+                assert!(response.status == 500 || response.text() != "0", "{target}");
+                let traces = server.get("/traces?1048576").send();
+                assert_eq!((traces.status, traces.text()), (200, "0"), "{target}");
+            }
         }
     }
 }

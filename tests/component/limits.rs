@@ -27,6 +27,8 @@ const CROSSED: &[&str] = &[
     "max-kept-memory",
     "header-timeout",
     "idle-timeout",
+    // isolation
+    "kept-timeout",
     "content-timeout",
     "write-timeout",
     // truth

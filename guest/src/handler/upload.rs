@@ -11,7 +11,8 @@ use crate::path::{FilePath, UPLOAD_PREFIX};
 use crate::precondition::{Preconditions, Verdict};
 use crate::rejection::Rejection;
 use crate::representation::Representation;
-use std::time::Duration;
+use crate::router::Method;
+use std::time::{Duration, SystemTime};
 
 /// A temporary file older than this was abandoned: its server was killed.
 const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
@@ -104,17 +105,23 @@ fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> 
     } else {
         None
     };
-    let is_new = check(exchange, directory, name, &preconditions)?;
+    // POST without preconditions is answered alike, and does the same, whether there is one or not.
+    let is_new = if exchange.method() == Method::Put || preconditions.are_given() {
+        check(exchange, directory, name, &preconditions)?
+    } else {
+        false
+    };
     upload.publish(name, preconditions.is_create_only())?;
     drop(turn);
-    let entity_tag = Representation::of(&upload.file, exchange.now())?
+    let now = exchange.now();
+    let entity_tag = Representation::of(&upload.file, now)?
         .entity_tag
         .to_string();
     if settings.sync {
         directory.sync().map_err(refused)?;
     }
     drop(upload);
-    sweep(exchange, directory);
+    sweep(exchange, directory, now);
     parents.keep(settings.sync)?;
     Ok(Stored {
         path,
@@ -326,7 +333,7 @@ pub(super) fn refused(error: Error) -> Rejection {
 ///
 /// It takes a look at every entry, so a directory of very many is not swept by every upload to it,
 /// but by one in so many: then sweeping costs each the same, however large the directory.
-fn sweep<X: Exchange>(exchange: &X, directory: &X::Directory) {
+fn sweep<X: Exchange>(exchange: &X, directory: &X::Directory, now: SystemTime) {
     let size = directory.metadata("").map_or(0, |metadata| metadata.length);
     if size > SWEPT_AT_ONCE
         && !exchange
@@ -335,7 +342,6 @@ fn sweep<X: Exchange>(exchange: &X, directory: &X::Directory) {
     {
         return;
     }
-    let now = exchange.now();
     let abandoned = |name: &str| {
         let modified = directory.link_metadata(name).ok()?.modified?;
         Some(now.duration_since(modified).ok()? > ABANDONED_AFTER)

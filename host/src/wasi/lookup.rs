@@ -23,7 +23,10 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
 /// How often a lookup is tried that something is renamed under.
 const TRIES: usize = 4;
 
-/// What was seen of a file when it was opened.
+/// Files work on the thread of the connection: else none of this module is linked.
+const INLINE: bool = true;
+
+/// What was seen of a file first.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
     /// Device and inode: they stay.
@@ -109,7 +112,7 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
 }
 
 impl State {
-    /// What was seen of a file when it was opened.
+    /// What was seen of a file first.
     pub(crate) fn seen(&self, descriptor: &Resource<Descriptor>) -> Option<Seen> {
         let seen = self.seen.iter().find(|(rep, _)| *rep == descriptor.rep());
         seen.map(|&(_, seen)| seen)
@@ -122,9 +125,23 @@ impl State {
             Some((opened, turn, stat))
                 if opened == descriptor.rep() && turn == self.exchange.turn() && !self.writes =>
             {
-                Ok(Ok(stat))
+                return Ok(Ok(stat));
             }
-            _ => Ok(status(file(self.table.get(descriptor)?))),
+            _ => {}
+        }
+        let stat = status(file(self.table.get(descriptor)?));
+        if let Ok(stat) = &stat {
+            self.see(descriptor, stat, 0);
+        }
+        Ok(stat)
+    }
+
+    /// Remembers what is seen of a file first; `length` is what it is likely to have.
+    fn see(&mut self, descriptor: &Resource<Descriptor>, stat: &Statx, length: u64) {
+        if self.seen(descriptor).is_none() {
+            let identity = identity(stat);
+            self.seen
+                .push((descriptor.rep(), Seen { identity, length }));
         }
     }
 
@@ -148,21 +165,21 @@ impl State {
             Err(Errno::NOENT) => return Ok(Some(Err(ErrorCode::NoEntry))),
             Err(_) => return Ok(None),
         };
+        // What was made just now is a file, and empty.
+        if how.contains(OFlags::EXCL) {
+            let opened = OpenFile::new(opened, permissions, mode, INLINE);
+            return Ok(Some(Ok(self.table.push(Descriptor::File(opened))?)));
+        }
         let stat = match status(&opened) {
             Ok(stat) => stat,
             Err(error) => return Ok(Some(Err(error.into()))),
         };
-        // On the thread of the connection: else none of this module is linked.
         let opened = match FileType::from_raw_mode(stat.stx_mode.into()) {
-            FileType::Directory => Descriptor::Dir(Dir::new(opened, permissions, mode, true)),
-            _ => Descriptor::File(OpenFile::new(opened, permissions, mode, true)),
+            FileType::Directory => Descriptor::Dir(Dir::new(opened, permissions, mode, INLINE)),
+            _ => Descriptor::File(OpenFile::new(opened, permissions, mode, INLINE)),
         };
         let opened = self.table.push(opened)?;
-        let seen = Seen {
-            identity: identity(&stat),
-            length: stat.stx_size,
-        };
-        self.seen.push((opened.rep(), seen));
+        self.see(&opened, &stat, stat.stx_size);
         self.just_opened = Some((opened.rep(), self.exchange.turn(), stat));
         Ok(Some(Ok(opened)))
     }

@@ -247,7 +247,7 @@ fn build_ours(target: &Path) -> Result<()> {
         .args(["build", "--release", "--package", "http-server"])
         .arg("--target-dir")
         .arg(target)
-        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .current_dir("..")
         .status()?;
     ensure!(built.success(), "the server can't be built");
     Ok(())

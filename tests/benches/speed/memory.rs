@@ -40,8 +40,8 @@ pub(crate) fn measure(bench: &Bench, server: &Server) -> Result<Memory> {
         }
         connections.push(connection);
     }
-    // What it does after an answer, it does soon.
-    std::thread::sleep(Duration::from_millis(200));
+    // What it does after an answer, it does soon, and what it does for who is idle, in a second.
+    std::thread::sleep(Duration::from_millis(1500));
     let busy = process::memory(running.id())? as f64;
     Ok(Memory {
         server: server.name,
