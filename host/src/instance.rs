@@ -62,6 +62,7 @@ impl Program {
             environment: config.environment.clone(),
             mapped: mapped(&mut filesystem),
             filesystem,
+            memory_device: memory_device(config.mapping.as_ref(), file_system),
             limits,
             inline,
             reads_directories_inline: inline && !file_system.is_some_and(is_layered),
@@ -311,6 +312,13 @@ fn mapped(filesystem: &mut WasiFilesystemCtx) -> Option<Arc<File>> {
 fn file_system(mapping: Option<&Mapping>) -> Option<i64> {
     let found = rustix::fs::statfs(&mapping?.path).ok()?;
     Some(found.f_type)
+}
+
+/// The device of the mapped directory, if that is memory. While it is mapped, no other has its number.
+fn memory_device(mapping: Option<&Mapping>, file_system: Option<i64>) -> Option<u64> {
+    const TMPFS: i64 = 0x0102_1994;
+    let found = rustix::fs::stat(&mapping?.path).ok()?;
+    (file_system == Some(TMPFS)).then_some(found.st_dev)
 }
 
 /// Whether files are looked up on the thread that serves the connection.

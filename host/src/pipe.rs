@@ -30,6 +30,8 @@ pub(crate) enum Chunk {
 #[derive(Debug)]
 pub(crate) struct FileChunk {
     pub(crate) file: Arc<File>,
+    /// Its content is never on a disk.
+    pub(crate) in_memory: bool,
     pub(crate) offset: u64,
     /// In bytes; not 0.
     pub(crate) length: u64,

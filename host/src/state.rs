@@ -23,6 +23,8 @@ pub(crate) struct Template {
     pub(crate) filesystem: WasiFilesystemCtx,
     /// What all handles of it have in common.
     pub(crate) mapped: Option<Arc<File>>,
+    /// The device that it is on, if that is memory.
+    pub(crate) memory_device: Option<u64>,
     pub(crate) limits: InstanceLimits,
     /// Files are looked up, and little is written, on the thread that serves the connection.
     pub(crate) inline: bool,

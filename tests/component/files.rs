@@ -191,3 +191,22 @@ on_both_hosts! {
         assert_eq!(server.get("/echo/abc").send().text(), "abc");
     }
 }
+
+/// What is in memory is read without asking whether it is there.
+#[test]
+fn files_in_memory_come_whole() {
+    let lengths = [1, 1000, 65_536, 65_537, 3_000_000];
+    let name = |length: usize| format!("{length}.bin");
+    let setup = lengths.iter().fold(Setup::in_memory(), |setup, &length| {
+        setup.file(&name(length), content(length))
+    });
+    let server = setup.start();
+    for length in lengths {
+        let target = format!("/files/{}", name(length));
+        let whole = server.get(&target).send();
+        assert_eq!((whole.status, whole.content), (200, content(length)));
+        let last = server.get(&target).field("range", "bytes=-1").send();
+        assert_eq!(last.status, 206, "{target}");
+        assert_eq!(last.content, content(length)[length - 1..], "{target}");
+    }
+}

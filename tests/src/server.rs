@@ -64,6 +64,20 @@ impl Setup {
         }
     }
 
+    /// A server of our own, over an empty directory in memory: on tmpfs.
+    ///
+    /// # Panics
+    ///
+    /// When there can be no directory.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        let directory = tempfile::tempdir_in("/dev/shm").expect("no directory in memory");
+        Self {
+            directory,
+            ..Self::new(Host::Ours)
+        }
+    }
+
     /// Puts a file into the directory, and the directories around it.
     ///
     /// # Panics

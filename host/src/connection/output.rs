@@ -164,7 +164,7 @@ impl Drop for Output {
 pub(crate) async fn read(chunk: &FileChunk) -> io::Result<Bytes> {
     let (file, offset) = (&chunk.file, chunk.offset);
     let size = usize::try_from(chunk.length).unwrap_or(usize::MAX);
-    match read_cached(file, offset, size) {
+    match read_cached(file, chunk.in_memory, offset, size) {
         Some(Ok(bytes)) if bytes.len() == size => Ok(bytes),
         Some(Err(error)) => Err(error),
         // Not all of it is in the page cache; or there is no more of it.
@@ -178,8 +178,11 @@ pub(crate) async fn read(chunk: &FileChunk) -> io::Result<Bytes> {
 /// Makes sure that the end of what is sent next is in the page cache, as what is before it is then
 /// too: so sending it does not wait for a disk on a thread that serves other connections.
 pub(crate) async fn warm(chunk: &FileChunk) -> io::Result<()> {
+    if chunk.in_memory {
+        return Ok(());
+    }
     let length = chunk.length.min(TURN as u64);
-    if let Some(read) = read_cached(&chunk.file, chunk.offset + length - 1, 1) {
+    if let Some(read) = read_cached(&chunk.file, false, chunk.offset + length - 1, 1) {
         return read.map(drop);
     }
     let (file, offset) = (Arc::clone(&chunk.file), chunk.offset);

@@ -43,6 +43,8 @@ const WRITTEN_INLINE: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct FileCursor {
     file: Arc<File>,
+    /// Its content is never on a disk.
+    in_memory: bool,
     position: AtomicU64,
     /// The length that the file had when it was opened, if that is known.
     length: Option<u64>,
@@ -78,11 +80,12 @@ impl FileReader {
         }
         let offset = self.cursor.position.load(Ordering::Relaxed);
         let size = size.clamp(1, READ);
-        let ahead = match read_cached(&self.cursor.file, offset, size) {
+        let cursor = &self.cursor;
+        let ahead = match read_cached(&cursor.file, cursor.in_memory, offset, size) {
             Some(Ok(bytes)) => Ahead::Read(bytes),
             Some(Err(error)) => Ahead::Failed(error),
             None => {
-                let file = Arc::clone(&self.cursor.file);
+                let file = Arc::clone(&cursor.file);
                 Ahead::Reading(spawn_blocking(move || read_blocking(&file, offset, size)))
             }
         };
@@ -143,8 +146,17 @@ impl Pollable for FileReader {
     }
 }
 
-/// Reads what is in the page cache; nothing if that would have to wait for a disk.
-pub(crate) fn read_cached(file: &File, offset: u64, size: usize) -> Option<io::Result<Bytes>> {
+/// Reads what is in memory, as all of some files is, or in the page cache; nothing if that would have
+/// to wait for a disk.
+pub(crate) fn read_cached(
+    file: &File,
+    in_memory: bool,
+    offset: u64,
+    size: usize,
+) -> Option<io::Result<Bytes>> {
+    if in_memory {
+        return Some(read_blocking(file, offset, size));
+    }
     let mut buffer = BytesMut::zeroed(size);
     match rustix::io::preadv2(
         file,
@@ -156,17 +168,10 @@ pub(crate) fn read_cached(file: &File, offset: u64, size: usize) -> Option<io::R
             buffer.truncate(length);
             Some(Ok(buffer.freeze()))
         }
-        // In memory it is always there, which tmpfs does not say by itself.
-        Err(Errno::OPNOTSUPP) if is_in_memory(file) => Some(read_blocking(file, offset, size)),
         // Not there, or the file system can't tell.
         Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => None,
         Err(error) => Some(Err(error.into())),
     }
-}
-
-fn is_in_memory(file: &File) -> bool {
-    const TMPFS: i64 = 0x0102_1994;
-    rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type == TMPFS)
 }
 
 /// Reads as much as there is of `size`, waiting for a disk.
@@ -306,10 +311,13 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
                 Descriptor::File(file) => Arc::clone(&file.file),
                 Descriptor::Dir(_) => return Ok((Err(ErrorCode::IsDirectory),)),
             };
+            let seen = state.seen(&descriptor);
+            let device = seen.map(|seen| seen.device());
             let cursor = Arc::new(FileCursor {
                 file,
+                in_memory: device.is_some() && device == state.template.memory_device,
                 position: offset.into(),
-                length: state.seen(&descriptor).map(|seen| seen.length),
+                length: seen.map(|seen| seen.length),
                 is_ahead: false.into(),
             });
             let reader: DynInputStream = Box::new(FileReader {
@@ -462,6 +470,7 @@ async fn splice_file(
     }
     body.push(Chunk::File(FileChunk {
         file: Arc::clone(&cursor.file),
+        in_memory: cursor.in_memory,
         offset,
         length,
     }))?;

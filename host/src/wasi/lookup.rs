@@ -35,6 +35,13 @@ pub(crate) struct Seen {
     pub(crate) length: u64,
 }
 
+impl Seen {
+    /// The device that it is on.
+    pub(crate) fn device(self) -> u64 {
+        self.identity.0
+    }
+}
+
 /// Puts the functions of this module in the place of wasmtime's.
 pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
     let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
