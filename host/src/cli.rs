@@ -110,7 +110,7 @@ enum IsolationMode {
     /// Nothing, so none sees anything of another; costs an instance for each
     Request,
     /// The instance of their connection, so no client sees anything of another; costs its memory
-    /// for each connection that is busy
+    /// for each connection, until --kept-timeout
     Connection,
     /// Instances, at the least cost, but a flaw in the component may show one client's data to
     /// another

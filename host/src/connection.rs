@@ -156,6 +156,8 @@ impl Connection {
                 if self.kept.is_some() {
                     ready!(self.timer.poll_until(context, deadline.min(kept_until)));
                     self.kept = None;
+                    // Who has nothing to give must not be told in the place of one who has.
+                    wanted.set(shared.permits.wanted());
                 }
                 let end = self.timer.poll_until(context, deadline);
                 return end.map(|()| Turn::End);

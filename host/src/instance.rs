@@ -9,6 +9,7 @@ use crate::request::Exchange;
 use crate::state::{State, Template};
 use crate::wasi;
 use crate::wasi::bindings::{Proxy, ProxyPre};
+use crate::wasi::files::TMPFS;
 use crate::wasi::incoming::IncomingRequest;
 use std::fs::File;
 use std::sync::Arc;
@@ -36,7 +37,8 @@ const PAGE: u64 = 64 * 1024;
 
 /// What a request of the bundled component touches of its memory: resetting so much by hand is
 /// faster than giving it back to the operating system and having it again page by page. Measured;
-/// see ARCHITECTURE.md. It is worth it only for who makes an instance for each request.
+/// see ARCHITECTURE.md. Only who makes an instance for each request keeps so much; tables, which are
+/// a page each, everybody does.
 const KEPT_RESIDENT: usize = 256 * 1024;
 
 /// A component, compiled and linked: ready to be instantiated.
@@ -316,7 +318,6 @@ fn file_system(mapping: Option<&Mapping>) -> Option<i64> {
 
 /// The device of the mapped directory, if that is memory. While it is mapped, no other has its number.
 fn memory_device(mapping: Option<&Mapping>, file_system: Option<i64>) -> Option<u64> {
-    const TMPFS: i64 = 0x0102_1994;
     let found = rustix::fs::stat(&mapping?.path).ok()?;
     (file_system == Some(TMPFS)).then_some(found.st_dev)
 }
@@ -401,4 +402,24 @@ fn engine(
             .memory_guard_size(0);
         Engine::new(&settings).map_err(|error| Error::Engine(sentence(&error)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    #[test]
+    fn only_tmpfs_is_memory() {
+        let device = |path: &str| {
+            let mapping = Mapping {
+                path: path.into(),
+                read_only: true,
+            };
+            memory_device(Some(&mapping), file_system(Some(&mapping)))
+        };
+        assert_eq!(device("/proc"), None);
+        let expected = std::fs::metadata("/dev/shm").unwrap().dev();
+        assert_eq!(device("/dev/shm"), Some(expected));
+    }
 }

@@ -30,7 +30,7 @@ pub(crate) enum Chunk {
 #[derive(Debug)]
 pub(crate) struct FileChunk {
     pub(crate) file: Arc<File>,
-    /// Its content is never on a disk.
+    /// It is on tmpfs: no more on a disk than the server's own memory.
     pub(crate) in_memory: bool,
     pub(crate) offset: u64,
     /// In bytes; not 0.

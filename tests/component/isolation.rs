@@ -2,6 +2,7 @@
 //! counts in its memory, so what it answers shows how many the instance has answered before.
 
 use super::*;
+use std::time::{Duration, Instant};
 
 fn count_on(server: &TestServer, connection: &mut Connection) -> String {
     server
@@ -37,10 +38,29 @@ fn connection_shares_an_instance_with_no_other_connection() {
 
 #[test]
 fn kept_timeout_gives_the_instance_up_and_not_the_connection() {
-    let server = hostile(&["--isolation=connection", "--kept-timeout=1ms"]);
+    // It goes unless the next request is there by then.
+    let server = hostile(&["--isolation=connection", "--kept-timeout=0s"]);
     let mut connection = server.connect();
     assert_eq!(count_on(&server, &mut connection), "0");
     tests::eventually(|| count_on(&server, &mut connection) == "0");
+}
+
+/// There is one permit: its holder is told, and not who has been idle for so long that it has none.
+#[test]
+fn who_gave_its_instance_up_does_not_take_the_notice_of_who_has_one() {
+    let server = hostile(&[
+        "--isolation=connection",
+        "--max-requests=1",
+        "--kept-timeout=2s",
+        "--response-timeout=1s",
+    ]);
+    let mut earlier = server.connect();
+    count_on(&server, &mut earlier);
+    let since = Instant::now();
+    tests::eventually(|| since.elapsed() > Duration::from_millis(2500));
+    let mut later = server.connect();
+    count_on(&server, &mut later);
+    assert_eq!(server.get("/count").send().status, 200);
 }
 
 #[test]
@@ -124,13 +144,18 @@ fn neither_did_one_that_keeps_the_mapped_directory() {
     assert_eq!(server.get("/count").send().text(), "1");
 }
 
-/// There is room for one instance, so each has the memory of the one before: of that, part is kept
-/// resident and zeroed by hand, and the rest is given back to the operating system.
+/// There is room for one instance, so each has the memory of the one before: of that, part is zeroed by
+/// hand where there is an instance for each request, and all else is given back to the operating system.
 #[test]
 fn nothing_is_left_in_memory() {
-    for isolation in ["--isolation=request", "--isolation=connection"] {
+    for isolation in ["request", "connection", "shared"].map(|it| format!("--isolation={it}")) {
         for target in ["/scribble?1048576", "/scribble-trap?1048576"] {
-            let server = hostile(&[isolation, "--max-requests=1", "--threads=1"]);
+            let server = hostile(&[
+                &isolation,
+                "--max-requests=1",
+                "--threads=1",
+                "--max-kept-memory=0B",
+            ]);
             for _ in 0..3 {
                 let response = server.get(target).send();
                 assert!(response.status == 500 || response.text() != "0", "{target}");
@@ -145,7 +170,12 @@ fn nothing_is_left_in_memory() {
 #[test]
 fn who_waits_gets_the_permit_of_an_instance_that_is_idle() {
     for isolation in ["--isolation=connection", "--isolation=shared"] {
-        let server = hostile(&[isolation, "--max-requests=1", "--threads=2"]);
+        let server = hostile(&[
+            isolation,
+            "--max-requests=1",
+            "--kept-timeout=1h",
+            "--threads=2",
+        ]);
         let mut connections: Vec<_> = (0..4).map(|_| server.connect()).collect();
         for _ in 0..5 {
             for connection in &mut connections {
@@ -160,7 +190,12 @@ fn who_waits_gets_the_permit_of_an_instance_that_is_idle() {
 #[test]
 fn all_who_wait_have_their_turn() {
     for isolation in ["--isolation=connection", "--isolation=shared"] {
-        let server = hostile(&[isolation, "--max-requests=1", "--threads=2"]);
+        let server = hostile(&[
+            isolation,
+            "--max-requests=1",
+            "--kept-timeout=1h",
+            "--threads=2",
+        ]);
         let mut connections: Vec<_> = (0..4).map(|_| server.connect()).collect();
         for connection in &mut connections {
             connection
@@ -179,6 +214,7 @@ fn a_connection_that_began_its_next_request_gives_its_permit_back() {
     let server = hostile(&[
         "--isolation=connection",
         "--max-requests=1",
+        "--kept-timeout=1h",
         "--header-timeout=10m",
     ]);
     for begun in ["G", "\r\n"] {

@@ -108,6 +108,21 @@ fn what_a_file_is_is_true_after_writing() {
     }
 }
 
+/// A directory is another once something was made in it.
+#[test]
+fn what_a_directory_is_is_true_after_making_a_file() {
+    let server = Setup::new(Host::Ours)
+        .flags(&["--component", HOSTILE])
+        .file("sub/a", b"")
+        .start();
+    let directory = std::fs::File::open(server.path().join("sub")).unwrap();
+    directory.set_modified(std::time::UNIX_EPOCH).unwrap();
+    assert_eq!(
+        server.get("/directory-after-making").send().text(),
+        "Ok(true)"
+    );
+}
+
 /// Nor once it has waited: others may have changed the file.
 #[test]
 fn what_a_file_is_is_true_after_waiting() {

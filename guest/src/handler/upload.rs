@@ -31,10 +31,10 @@ pub(super) fn create<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
 /// PUT: 201 for a new name, 204 for one that is replaced.
 pub(super) fn replace<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
     store(exchange, encoded).map(|stored| {
-        if stored.is_new {
-            stored.created()
-        } else {
+        if stored.is_new == Some(false) {
             stored.replaced()
+        } else {
+            stored.created()
         }
     })
 }
@@ -42,7 +42,8 @@ pub(super) fn replace<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
 /// What was stored, and where.
 struct Stored {
     path: FilePath,
-    is_new: bool,
+    /// Whether nothing had the name, if that makes a difference.
+    is_new: Option<bool>,
     entity_tag: String,
 }
 
@@ -105,11 +106,11 @@ fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> 
     } else {
         None
     };
-    // POST without preconditions is answered alike, and does the same, whether there is one or not.
+    // POST without preconditions does the same, and is answered the same, whatever has the name.
     let is_new = if exchange.method() == Method::Put || preconditions.are_given() {
-        check(exchange, directory, name, &preconditions)?
+        Some(check(exchange, directory, name, &preconditions)?)
     } else {
-        false
+        None
     };
     upload.publish(name, preconditions.is_create_only())?;
     drop(turn);

@@ -476,8 +476,9 @@ mod tests {
         };
         read_ahead(&mut input, 4).await;
         assert!(input.is_nearly_complete());
-        client.write_all(&[b'x'; 2 * AHEAD]).await.unwrap();
-        read_ahead(&mut input, AHEAD).await;
+        let much = [b'x'; 2 * AHEAD];
+        let (written, ()) = tokio::join!(client.write_all(&much), read_ahead(&mut input, AHEAD));
+        written.unwrap();
         assert!(!input.is_nearly_complete());
     }
 }

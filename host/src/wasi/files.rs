@@ -29,6 +29,9 @@ use wasmtime_wasi::p2::{
 };
 use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn_blocking};
 
+/// The kernel's number of the file system that is in memory.
+pub(crate) const TMPFS: i64 = 0x0102_1994;
+
 /// How much a read moves at most.
 const READ: usize = 64 * 1024;
 
@@ -43,10 +46,10 @@ const WRITTEN_INLINE: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct FileCursor {
     file: Arc<File>,
-    /// Its content is never on a disk.
+    /// It is on tmpfs: no more on a disk than the server's own memory.
     in_memory: bool,
     position: AtomicU64,
-    /// The length that the file had when it was opened, if that is known.
+    /// The length that the file is likely to have at least, if anything is known of it.
     length: Option<u64>,
     /// Content was read ahead of the position, or is being read.
     is_ahead: AtomicBool,
@@ -168,10 +171,16 @@ pub(crate) fn read_cached(
             buffer.truncate(length);
             Some(Ok(buffer.freeze()))
         }
+        // On another tmpfs than that of the mapped directory, or where files wait in a pool.
+        Err(Errno::OPNOTSUPP) if is_in_memory(file) => Some(read_blocking(file, offset, size)),
         // Not there, or the file system can't tell.
         Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => None,
         Err(error) => Some(Err(error.into())),
     }
+}
+
+fn is_in_memory(file: &File) -> bool {
+    rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type == TMPFS)
 }
 
 /// Reads as much as there is of `size`, waiting for a disk.

@@ -31,7 +31,7 @@ const INLINE: bool = true;
 pub(crate) struct Seen {
     /// Device and inode: they stay.
     identity: (u64, u64),
-    /// It may have become another since.
+    /// What it is likely to have at least: it may have become shorter since.
     pub(crate) length: u64,
 }
 
@@ -143,7 +143,7 @@ impl State {
         Ok(stat)
     }
 
-    /// Remembers what is seen of a file first; `length` is what it is likely to have.
+    /// Remembers what is seen of a file first; it is likely to have `length` at least.
     fn see(&mut self, descriptor: &Resource<Descriptor>, stat: &Statx, length: u64) {
         if self.seen(descriptor).is_none() {
             let identity = identity(stat);
@@ -172,8 +172,9 @@ impl State {
             Err(Errno::NOENT) => return Ok(Some(Err(ErrorCode::NoEntry))),
             Err(_) => return Ok(None),
         };
-        // What was made just now is a file, and empty.
+        // What was made just now is a file, and its directory is another than it was.
         if how.contains(OFlags::EXCL) {
+            self.just_opened = None;
             let opened = OpenFile::new(opened, permissions, mode, INLINE);
             return Ok(Some(Ok(self.table.push(Descriptor::File(opened))?)));
         }

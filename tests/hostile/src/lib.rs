@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasi::exports::http::incoming_handler::Guest;
 use wasi::filesystem::types::{
-    DescriptorFlags, DescriptorType, ErrorCode as FileError, OpenFlags, PathFlags,
+    Descriptor, DescriptorFlags, DescriptorType, ErrorCode as FileError, OpenFlags, PathFlags,
 };
 use wasi::http::types::{
     ErrorCode, Fields, IncomingRequest, OutgoingBody, OutgoingRequest, OutgoingResponse,
@@ -132,6 +132,8 @@ impl Guest for Hostile {
             }
             // What it says of a file that it has just opened, and of one that it has written to since.
             "/sizes" => text(outparam, &format!("{:?}", sizes())),
+            // Whether a directory is what it is, as the handle has it that something was made with.
+            "/directory-after-making" => text(outparam, &format!("{:?}", is_up_to_date())),
             "/size-later" => {
                 let (body, stream) = begin(outparam, &[]);
                 let size = size_later(&request, &stream);
@@ -397,6 +399,25 @@ fn sizes() -> Result<[u64; 3], FileError> {
     let other = again()?;
     write(&stream, &[b'x'; 10]);
     Ok([at_first, after_write, other.stat()?.size])
+}
+
+/// Makes a file in a directory that it has just opened: whether that handle says the same of the
+/// directory as one that is opened then.
+fn is_up_to_date() -> Result<bool, FileError> {
+    let (root, _) = &wasi::filesystem::preopens::get_directories()[0];
+    let open = || {
+        let how = (OpenFlags::DIRECTORY, DescriptorFlags::READ);
+        root.open_at(PathFlags::empty(), "sub", how.0, how.1)
+    };
+    let directory = open()?;
+    let both = DescriptorFlags::READ | DescriptorFlags::WRITE;
+    let new = OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
+    let _file = directory.open_at(PathFlags::empty(), "made", new, both)?;
+    let when = |directory: &Descriptor| {
+        let stamp = directory.stat()?.data_modification_timestamp;
+        Ok::<_, FileError>(stamp.map(|stamp| (stamp.seconds, stamp.nanoseconds)))
+    };
+    Ok(when(&directory)? == when(&open()?)?)
 }
 
 /// Opens a file, lets its client know, and waits for the content of the request: the file's size then.
