@@ -1,6 +1,8 @@
 //! POST and PUT of `/files/{path}`: content to a temporary name, then published at once.
 
 use super::Handled;
+use super::parents::Parents;
+use super::sweep::sweep;
 use super::turn::Turn;
 use crate::directory::{Directory, Error, File, Kind};
 use crate::exchange::{Exchange, Interrupted, Settings};
@@ -12,13 +14,6 @@ use crate::precondition::{Preconditions, Verdict};
 use crate::rejection::Rejection;
 use crate::representation::Representation;
 use crate::router::Method;
-use std::time::{Duration, SystemTime};
-
-/// A temporary file older than this was abandoned: its server was killed.
-const ABANDONED_AFTER: Duration = Duration::from_secs(60 * 60);
-
-/// A directory that is itself no larger than this, in bytes, is swept by every upload to it.
-const SWEPT_AT_ONCE: u64 = 32 * 1024;
 
 /// So often the directories around an upload are made before it is given up.
 const MOST_ATTEMPTS: u32 = 100;
@@ -218,76 +213,6 @@ fn begin<'a, X: Exchange>(
     }
 }
 
-/// The directories around an upload. Those made for it are removed again unless they are kept.
-struct Parents<'a, D: Directory> {
-    root: &'a D,
-    made: Vec<&'a str>,
-    /// The directory the upload is for, if it is not `root`.
-    innermost: Option<D>,
-}
-
-impl<'a, D: Directory> Parents<'a, D> {
-    fn make(root: &'a D, path: &'a str) -> Result<Self, Error> {
-        let mut parents = Self {
-            root,
-            made: Vec::new(),
-            innermost: None,
-        };
-        if path.is_empty() {
-            return Ok(parents);
-        }
-        let opened = root.open_directory(path).or_else(|error| {
-            if error != Error::NotFound {
-                return Err(error);
-            }
-            let ends = path
-                .match_indices('/')
-                .map(|(end, _)| end)
-                .chain([path.len()]);
-            for parent in ends.map(|end| &path[..end]) {
-                match root.create_directory(parent) {
-                    Ok(()) => parents.made.push(parent),
-                    Err(Error::Exists) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            root.open_directory(path)
-        });
-        parents.innermost = Some(opened?);
-        Ok(parents)
-    }
-
-    /// The directory the upload is for.
-    fn directory(&self) -> &D {
-        self.innermost.as_ref().unwrap_or(self.root)
-    }
-
-    /// Keeps what was made, on stable storage if `sync` says so.
-    fn keep(mut self, sync: bool) -> Result<(), Rejection> {
-        for made in std::mem::take(&mut self.made) {
-            match made.rsplit_once('/') {
-                _ if !sync => {}
-                None => self.root.sync().map_err(refused)?,
-                Some((parent, _)) => self
-                    .root
-                    .open_directory(parent)
-                    .and_then(|parent| parent.sync())
-                    .map_err(refused)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<D: Directory> Drop for Parents<'_, D> {
-    fn drop(&mut self) {
-        for made in self.made.iter().rev() {
-            // Another upload may be in there by now: then it stays.
-            let _ = self.root.remove_directory(made);
-        }
-    }
-}
-
 /// A file under a temporary name, which goes when this does.
 struct Upload<'a, D: Directory> {
     directory: &'a D,
@@ -327,36 +252,5 @@ pub(super) fn refused(error: Error) -> Rejection {
         Error::Loop => Rejection::NotAFile,
         Error::NameTooLong => Rejection::NameTooLong,
         error => error.into(),
-    }
-}
-
-/// Removes what killed servers left behind.
-///
-/// It takes a look at every entry, so a directory of very many is not swept by every upload to it,
-/// but by one in so many: then sweeping costs each the same, however large the directory.
-fn sweep<X: Exchange>(exchange: &X, directory: &X::Directory, now: SystemTime) {
-    let size = directory.metadata("").map_or(0, |metadata| metadata.length);
-    if size > SWEPT_AT_ONCE
-        && !exchange
-            .random()
-            .is_multiple_of(size.div_ceil(SWEPT_AT_ONCE))
-    {
-        return;
-    }
-    let abandoned = |name: &str| {
-        let modified = directory.link_metadata(name).ok()?.modified?;
-        Some(now.duration_since(modified).ok()? > ABANDONED_AFTER)
-    };
-    let mut left = Vec::new();
-    // What can't be read now is for another upload to sweep; so is what another removes first.
-    let _ = directory.each_entry(|entry| {
-        if entry.name.starts_with(UPLOAD_PREFIX) {
-            left.push(entry.name);
-        }
-    });
-    for name in left {
-        if abandoned(&name) == Some(true) {
-            let _ = directory.remove_file(&name);
-        }
     }
 }
