@@ -4,13 +4,7 @@
 /// `application/octet-stream`.
 #[must_use]
 pub fn of(path: &str) -> String {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    // What begins with its only dot is hidden, and has no extension.
-    let extension = match name.rsplit_once('.') {
-        Some((stem, extension)) if !stem.is_empty() => extension,
-        _ => "",
-    };
-    let Some(media_type) = mime_guess::from_ext(extension).first_raw() else {
+    let Some(media_type) = mime_guess::from_path(path).first_raw() else {
         return "application/octet-stream".to_owned();
     };
     let charset = if media_type.starts_with("text/") {

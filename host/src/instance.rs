@@ -9,7 +9,7 @@ use crate::request::Exchange;
 use crate::state::{State, Template};
 use crate::wasi;
 use crate::wasi::bindings::{Proxy, ProxyPre};
-use crate::wasi::files::TMPFS;
+use crate::wasi::files::memory_device;
 use crate::wasi::incoming::IncomingRequest;
 use std::fs::File;
 use std::sync::Arc;
@@ -60,11 +60,12 @@ impl Program {
         let file_system = file_system(config.mapping.as_ref());
         let inline = is_inline(config, file_system);
         let mut filesystem = map_directory(config.mapping.as_ref(), inline)?;
+        let mapped = mapped(&mut filesystem);
         let template = Template {
             environment: config.environment.clone(),
-            mapped: mapped(&mut filesystem),
+            memory_device: mapped.as_deref().and_then(memory_device),
+            mapped,
             filesystem,
-            memory_device: memory_device(config.mapping.as_ref(), file_system),
             limits,
             inline,
             reads_directories_inline: inline && !file_system.is_some_and(is_layered),
@@ -316,12 +317,6 @@ fn file_system(mapping: Option<&Mapping>) -> Option<i64> {
     Some(found.f_type)
 }
 
-/// The device of the mapped directory, if that is memory. While it is mapped, no other has its number.
-fn memory_device(mapping: Option<&Mapping>, file_system: Option<i64>) -> Option<u64> {
-    let found = rustix::fs::stat(&mapping?.path).ok()?;
-    (file_system == Some(TMPFS)).then_some(found.st_dev)
-}
-
 /// Whether files are looked up on the thread that serves the connection.
 fn is_inline(config: &Config, file_system: Option<i64>) -> bool {
     match (config.file_io, &config.mapping) {
@@ -402,24 +397,4 @@ fn engine(
             .memory_guard_size(0);
         Engine::new(&settings).map_err(|error| Error::Engine(sentence(&error)))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::MetadataExt;
-
-    #[test]
-    fn only_tmpfs_is_memory() {
-        let device = |path: &str| {
-            let mapping = Mapping {
-                path: path.into(),
-                read_only: true,
-            };
-            memory_device(Some(&mapping), file_system(Some(&mapping)))
-        };
-        assert_eq!(device("/proc"), None);
-        let expected = std::fs::metadata("/dev/shm").unwrap().dev();
-        assert_eq!(device("/dev/shm"), Some(expected));
-    }
 }

@@ -151,15 +151,8 @@ fn whoever_leaves_in_the_midst_of_content_makes_room() {
 /// It may have changed something by then: then it may clean up first, content or not.
 #[test]
 fn who_leaves_is_cleaned_up_after() {
-    let server = Setup::new(Host::Ours)
-        .flags(&["--component", HOSTILE])
-        .file("a", b"")
-        .start();
-    let mut connection = server.connect();
-    let head = "POST /make-later?500 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n";
-    connection.send(head).unwrap();
-    assert_eq!(connection.head().unwrap().status, 200);
-    connection.receive_until(b"partial").unwrap();
+    let server = hostile(&[]);
+    let connection = begun_with_content(&server, "/make-later?500", 100);
     rustix::net::sockopt::set_socket_linger(connection.stream(), Some(Duration::ZERO)).unwrap();
     drop(connection);
     tests::eventually(|| server.path().join("made").exists());

@@ -96,10 +96,7 @@ fn a_file_that_is_cached_in_part_comes_whole() {
 #[test]
 fn what_a_file_is_is_true_after_writing() {
     for file_io in ["--file-io=inline", "--file-io=pool"] {
-        let server = Setup::new(Host::Ours)
-            .flags(&["--component", HOSTILE, file_io])
-            .file("a", b"")
-            .start();
+        let server = hostile(&[file_io]);
         assert_eq!(
             server.get("/sizes").send().text(),
             "Ok([0, 10, 20])",
@@ -111,11 +108,10 @@ fn what_a_file_is_is_true_after_writing() {
 /// A directory is another once something was made in it.
 #[test]
 fn what_a_directory_is_is_true_after_making_a_file() {
-    let server = Setup::new(Host::Ours)
-        .flags(&["--component", HOSTILE])
-        .file("sub/a", b"")
-        .start();
-    let directory = std::fs::File::open(server.path().join("sub")).unwrap();
+    let server = hostile(&[]);
+    let path = server.path().join("sub");
+    std::fs::create_dir(&path).unwrap();
+    let directory = std::fs::File::open(path).unwrap();
     directory.set_modified(std::time::UNIX_EPOCH).unwrap();
     assert_eq!(
         server.get("/directory-after-making").send().text(),
@@ -126,16 +122,11 @@ fn what_a_directory_is_is_true_after_making_a_file() {
 /// Nor once it has waited: others may have changed the file.
 #[test]
 fn what_a_file_is_is_true_after_waiting() {
-    let server = Setup::new(Host::Ours)
-        .flags(&["--component", HOSTILE])
-        .file("a", b"")
-        .start();
-    let mut connection = server.connect();
-    let head = "POST /size-later HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n";
-    connection.send(head).unwrap();
-    assert_eq!(connection.head().unwrap().status, 200);
-    connection.receive_until(b"partial").unwrap();
-    std::fs::write(server.path().join("a"), [0; 30]).unwrap();
+    let server = hostile(&[]);
+    let file = server.path().join("a");
+    std::fs::write(&file, "").unwrap();
+    let mut connection = begun_with_content(&server, "/size-later", 2);
+    std::fs::write(file, [0; 30]).unwrap();
     connection.send("ab").unwrap();
     connection.receive_until(b"Ok(30)").unwrap();
 }

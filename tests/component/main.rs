@@ -100,3 +100,13 @@ fn hostile(flags: &[&str]) -> TestServer {
         .flags(flags)
         .start()
 }
+
+/// A request whose content is to come, of so many bytes, and whose answer has begun: with `partial`.
+fn begun_with_content(server: &TestServer, target: &str, length: usize) -> Connection {
+    let mut connection = server.connect();
+    let head = format!("POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+    connection.send(head).unwrap();
+    assert_eq!(connection.head().unwrap().status, 200);
+    connection.receive_until(b"partial").unwrap();
+    connection
+}

@@ -112,6 +112,11 @@ impl Content {
         }
     }
 
+    /// Whether the component has begun to receive it.
+    fn is_asked_for(&self) -> bool {
+        self.received > 0 || self.waiting.is_some()
+    }
+
     /// Takes a piece from `buffer`. Returns whether there is one, or the end.
     fn decode(&mut self, buffer: &mut BytesMut) -> Result<bool, Refusal> {
         match &mut self.coding {
@@ -283,7 +288,7 @@ impl Input {
     /// Whether the component may have to clean up after a client that went away: it changes
     /// something, or has to do with content.
     pub(crate) fn may_leave_something(&self) -> bool {
-        self.content.may_change || self.content.received > 0 || self.content.waiting.is_some()
+        self.content.may_change || self.content.is_asked_for()
     }
 
     /// Why the content failed, if it did: always the client's fault.
@@ -419,8 +424,7 @@ impl Input {
     /// content that it has not sent by then will not come.
     pub(crate) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<Gone> {
         // A component that receives content learns of it by itself.
-        let is_watched =
-            !self.is_complete() && (self.content.received > 0 || self.content.waiting.is_some());
+        let is_watched = !self.is_complete() && self.content.is_asked_for();
         while !is_watched && !self.ended && self.buffer.len() < AHEAD {
             if ready!(self.poll_receive(context, HEAD_ROOM)).is_err() {
                 return Poll::Ready(Gone);

@@ -15,7 +15,7 @@ use bytes::{Bytes, BytesMut};
 use rustix::io::{Errno, ReadWriteFlags};
 use std::fs::File;
 use std::io::{self, IoSliceMut};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use wasmtime::component::{Linker, Resource, ResourceTable, ResourceType};
@@ -28,9 +28,6 @@ use wasmtime_wasi::p2::{
     DynInputStream, DynOutputStream, InputStream, OutputStream, Pollable, StreamError, StreamResult,
 };
 use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn_blocking};
-
-/// The kernel's number of the file system that is in memory.
-pub(crate) const TMPFS: i64 = 0x0102_1994;
 
 /// How much a read moves at most.
 const READ: usize = 64 * 1024;
@@ -179,7 +176,14 @@ pub(crate) fn read_cached(
     }
 }
 
+/// The device that a file is on, if that is memory. While the file is open, no other has its number.
+pub(crate) fn memory_device(file: &File) -> Option<u64> {
+    let device = file.metadata().ok()?.dev();
+    is_in_memory(file).then_some(device)
+}
+
 fn is_in_memory(file: &File) -> bool {
+    const TMPFS: i64 = 0x0102_1994;
     rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type == TMPFS)
 }
 
@@ -523,5 +527,18 @@ impl State {
             state: Writing::Ready,
         });
         Ok(Ok(self.table.push(writer)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_tmpfs_is_memory() {
+        let device = |path: &str| memory_device(&File::open(path).unwrap());
+        assert_eq!(device("/proc"), None);
+        let expected = std::fs::metadata("/dev/shm").unwrap().dev();
+        assert_eq!(device("/dev/shm"), Some(expected));
     }
 }

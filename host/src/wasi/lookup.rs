@@ -128,13 +128,12 @@ impl State {
     /// What an open file is. What opening it has shown is not asked for again, unless the component
     /// has waited since, or may have changed it.
     fn stat(&mut self, descriptor: &Resource<Descriptor>) -> Result<std::io::Result<Statx>> {
-        match self.just_opened.take() {
-            Some((opened, turn, stat))
-                if opened == descriptor.rep() && turn == self.exchange.turn() && !self.writes =>
-            {
-                return Ok(Ok(stat));
-            }
-            _ => {}
+        if let Some((opened, turn, stat)) = self.just_opened.take()
+            && opened == descriptor.rep()
+            && turn == self.exchange.turn()
+            && !self.writes
+        {
+            return Ok(Ok(stat));
         }
         let stat = status(file(self.table.get(descriptor)?));
         if let Ok(stat) = &stat {

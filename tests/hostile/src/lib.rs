@@ -146,7 +146,7 @@ impl Guest for Hostile {
                 let (_body, stream) = begin(outparam, &[]);
                 write(&stream, b"partial");
                 sleep(number);
-                make("made");
+                let _ = make(&mapped(), "made");
             }
             // Leaves a pattern in memory, at its beginning and in what is new.
             "/scribble" | "/scribble-trap" => {
@@ -265,9 +265,29 @@ impl Guest for Hostile {
     }
 }
 
+/// The mapped directory.
+fn mapped() -> Descriptor {
+    wasi::filesystem::preopens::get_directories().remove(0).0
+}
+
+/// Opens what there is, to read it.
+fn open(directory: &Descriptor, name: &str, how: OpenFlags) -> Result<Descriptor, FileError> {
+    directory.open_at(PathFlags::empty(), name, how, DescriptorFlags::READ)
+}
+
+/// Makes a file.
+fn make(directory: &Descriptor, name: &str) -> Result<Descriptor, FileError> {
+    directory.open_at(
+        PathFlags::empty(),
+        name,
+        OpenFlags::CREATE | OpenFlags::EXCLUSIVE,
+        DescriptorFlags::READ | DescriptorFlags::WRITE,
+    )
+}
+
 /// What a name stands for, and what is opened by it: kind, length, whether both have one identity.
 fn look_up(path: &str) -> Result<(DescriptorType, u64, bool), FileError> {
-    let (directory, _) = wasi::filesystem::preopens::get_directories().remove(0);
+    let directory = mapped();
     let follow = PathFlags::SYMLINK_FOLLOW;
     let named = directory.stat_at(follow, path)?;
     let hash = directory.metadata_hash_at(follow, path)?;
@@ -385,12 +405,9 @@ fn count(request: &IncomingRequest) -> (usize, StreamError) {
 /// The sizes of a file as another handle has them: when that is opened, after writing through the first
 /// handle, and after writing through a stream that was there before.
 fn sizes() -> Result<[u64; 3], FileError> {
-    let (directory, _) = &wasi::filesystem::preopens::get_directories()[0];
-    let both = DescriptorFlags::READ | DescriptorFlags::WRITE;
-    let new = OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
-    let open = |how, flags| directory.open_at(PathFlags::empty(), "sized", how, flags);
-    let file = open(new, both)?;
-    let again = || open(OpenFlags::empty(), DescriptorFlags::READ);
+    let directory = mapped();
+    let file = make(&directory, "sized")?;
+    let again = || open(&directory, "sized", OpenFlags::empty());
     let at_first = again()?.stat()?.size;
     let other = again()?;
     file.write(&[b'x'; 10], 0)?;
@@ -404,35 +421,20 @@ fn sizes() -> Result<[u64; 3], FileError> {
 /// Makes a file in a directory that it has just opened: whether that handle says the same of the
 /// directory as one that is opened then.
 fn is_up_to_date() -> Result<bool, FileError> {
-    let (root, _) = &wasi::filesystem::preopens::get_directories()[0];
-    let open = || {
-        let how = (OpenFlags::DIRECTORY, DescriptorFlags::READ);
-        root.open_at(PathFlags::empty(), "sub", how.0, how.1)
-    };
-    let directory = open()?;
-    let both = DescriptorFlags::READ | DescriptorFlags::WRITE;
-    let new = OpenFlags::CREATE | OpenFlags::EXCLUSIVE;
-    let _file = directory.open_at(PathFlags::empty(), "made", new, both)?;
+    let root = mapped();
+    let directory = open(&root, "sub", OpenFlags::DIRECTORY)?;
+    let _file = make(&directory, "made")?;
     let when = |directory: &Descriptor| {
         let stamp = directory.stat()?.data_modification_timestamp;
         Ok::<_, FileError>(stamp.map(|stamp| (stamp.seconds, stamp.nanoseconds)))
     };
-    Ok(when(&directory)? == when(&open()?)?)
+    Ok(when(&directory)? == when(&open(&root, "sub", OpenFlags::DIRECTORY)?)?)
 }
 
 /// Opens a file, lets its client know, and waits for the content of the request: the file's size then.
 fn size_later(request: &IncomingRequest, stream: &OutputStream) -> Result<u64, FileError> {
-    let (directory, _) = &wasi::filesystem::preopens::get_directories()[0];
-    let how = (OpenFlags::empty(), DescriptorFlags::READ);
-    let file = directory.open_at(PathFlags::empty(), "a", how.0, how.1)?;
+    let file = open(&mapped(), "a", OpenFlags::empty())?;
     write(stream, b"partial");
     count(request);
     Ok(file.stat()?.size)
-}
-
-/// Makes a file in the mapped directory.
-fn make(name: &str) {
-    let (directory, _) = &wasi::filesystem::preopens::get_directories()[0];
-    let flags = DescriptorFlags::WRITE;
-    let _ = directory.open_at(PathFlags::empty(), name, OpenFlags::CREATE, flags);
 }
