@@ -433,7 +433,9 @@ fn is_up_to_date() -> Result<bool, FileError> {
 
 /// Opens a file, lets its client know, and waits for the content of the request: the file's size then.
 fn size_later(request: &IncomingRequest, stream: &OutputStream) -> Result<u64, FileError> {
-    let file = open(&mapped(), "a", OpenFlags::empty())?;
+    // Held to the end: with any handle that goes, the host forgets what it has seen.
+    let directory = mapped();
+    let file = open(&directory, "a", OpenFlags::empty())?;
     write(stream, b"partial");
     count(request);
     Ok(file.stat()?.size)
