@@ -159,7 +159,6 @@ fn measure_loads(
     }
     let mut turn = round;
     for load in loads {
-        bench.sweep()?;
         for &connections in &arguments.connections {
             eprintln!(
                 "round {} of {}: {}, {connections} connections",
@@ -171,6 +170,7 @@ fn measure_loads(
                 if !server.takes(load) {
                     continue;
                 }
+                bench.sweep()?;
                 let run = load
                     .check(process)
                     .and_then(|()| load.run(wrk, bench, process, connections, arguments.seconds));

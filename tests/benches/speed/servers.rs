@@ -170,13 +170,12 @@ impl Bench {
         })
     }
 
-    /// Removes what a server leaves behind that was ended in the middle of uploads: each upload of
-    /// another would look at it. Some may be about to remove theirs.
+    /// Removes what servers leave behind that were interrupted in the middle of uploads, under names of
+    /// their own: each upload of ours would look at it. Some may be about to remove theirs.
     pub(crate) fn sweep(&self) -> Result<()> {
         for entry in std::fs::read_dir(self.path("files"))? {
             let entry = entry?;
-            let name = entry.file_name();
-            if name.as_encoded_bytes().starts_with(b".http-server-upload-")
+            if FILES.iter().all(|(name, _)| entry.file_name() != *name)
                 && let Err(error) = std::fs::remove_file(entry.path())
                 && error.kind() != ErrorKind::NotFound
             {
