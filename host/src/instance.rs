@@ -6,6 +6,7 @@ use crate::deadline::{OutOfTime, Ticker, Ticks};
 use crate::error::Error;
 use crate::limits::InstanceLimits;
 use crate::request::Exchange;
+use crate::rewire::rewire;
 use crate::state::{State, Template};
 use crate::wasi;
 use crate::wasi::bindings::{Proxy, ProxyPre};
@@ -72,9 +73,13 @@ impl Program {
         };
 
         let cache = config.code_cache.as_deref().and_then(code_cache::open);
+        let rewired = rewire(&bytes);
         let compile = |memories, tables| {
             let engine = engine(config, cache.clone(), limits, memories, tables)?;
-            let component = Component::from_binary(&engine, &bytes);
+            let rewired = rewired
+                .as_deref()
+                .and_then(|bytes| Component::from_binary(&engine, bytes).ok());
+            let component = rewired.map_or_else(|| Component::from_binary(&engine, &bytes), Ok);
             component.map_err(|error| Error::Compile {
                 name: name.clone(),
                 cause: sentence(&error),

@@ -34,6 +34,7 @@ pub mod log;
 mod permits;
 mod pipe;
 mod request;
+mod rewire;
 mod server;
 mod state;
 mod timer;

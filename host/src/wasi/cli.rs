@@ -80,7 +80,7 @@ impl State {
             "the component asked for {length} random bytes at once, of {most} at most"
         );
         let mut bytes = vec![0; length];
-        getrandom::fill(&mut bytes)?;
+        rand::fill(&mut bytes[..]);
         Ok(bytes)
     }
 }
@@ -139,7 +139,7 @@ impl random::random::Host for State {
     }
 
     fn get_random_u64(&mut self) -> Result<u64> {
-        Ok(getrandom::u64()?)
+        Ok(rand::random())
     }
 }
 
@@ -149,12 +149,12 @@ impl random::insecure::Host for State {
     }
 
     fn get_insecure_random_u64(&mut self) -> Result<u64> {
-        Ok(getrandom::u64()?)
+        Ok(rand::random())
     }
 }
 
 impl random::insecure_seed::Host for State {
     fn insecure_seed(&mut self) -> Result<(u64, u64)> {
-        Ok((getrandom::u64()?, getrandom::u64()?))
+        Ok(rand::random())
     }
 }

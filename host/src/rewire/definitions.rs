@@ -1,0 +1,160 @@
+//! What a component defines, by its indices.
+
+use std::ops::Range;
+use wasmparser::{
+    CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ExternalKind,
+    Instance, InstantiationArg, Payload,
+};
+
+/// How many there are of what rewiring adds to.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Counts {
+    pub(super) functions: u32,
+    pub(super) memories: u32,
+    pub(super) component_functions: u32,
+    pub(super) component_instances: u32,
+}
+
+/// A core function of a component.
+pub(super) enum CoreFunction<'a> {
+    /// An export of a core instance.
+    Export(u32, &'a str),
+    /// A function of the component's, lowered.
+    Lowered(u32, Box<[CanonicalOption]>),
+    Other,
+}
+
+/// What a component defines, by its indices.
+#[derive(Default)]
+pub(super) struct Definitions<'a> {
+    counts: Counts,
+    modules: Vec<Range<usize>>,
+    /// The core instances, each with what there was before it.
+    pub(super) instances: Vec<(Instance<'a>, Counts)>,
+    pub(super) functions: Vec<CoreFunction<'a>>,
+    /// Core instance and name.
+    pub(super) tables: Vec<(u32, &'a str)>,
+    pub(super) memories: Vec<(u32, &'a str)>,
+    /// Instance and name of those that are an instance's.
+    pub(super) component_functions: Vec<Option<(u32, &'a str)>>,
+}
+
+impl<'a> Definitions<'a> {
+    pub(super) fn of(sections: &[Payload<'a>]) -> Option<Self> {
+        let mut all = Self::default();
+        for section in sections {
+            all.add(section)?;
+        }
+        Some(all)
+    }
+
+    fn add(&mut self, section: &Payload<'a>) -> Option<()> {
+        match section {
+            Payload::ModuleSection {
+                unchecked_range, ..
+            } => self.modules.push(unchecked_range.clone()),
+            Payload::InstanceSection(section) => {
+                for instance in section.clone() {
+                    self.instances.push((instance.ok()?, self.counts));
+                }
+            }
+            Payload::ComponentAliasSection(section) => {
+                for alias in section.clone() {
+                    self.add_alias(&alias.ok()?)?;
+                }
+            }
+            Payload::ComponentCanonicalSection(section) => {
+                for function in section.clone() {
+                    match function.ok()? {
+                        CanonicalFunction::Lift { .. } => self.component_functions.push(None),
+                        CanonicalFunction::Lower {
+                            func_index,
+                            options,
+                        } => self
+                            .functions
+                            .push(CoreFunction::Lowered(func_index, options)),
+                        _ => self.functions.push(CoreFunction::Other),
+                    }
+                }
+            }
+            Payload::ComponentInstanceSection(section) => {
+                self.counts.component_instances += section.count();
+            }
+            Payload::ComponentImportSection(section) => {
+                for import in section.clone() {
+                    self.add_component_item(import.ok()?.ty.kind(), None)?;
+                }
+            }
+            Payload::ComponentExportSection(section) => {
+                for export in section.clone() {
+                    self.add_component_item(export.ok()?.kind, None)?;
+                }
+            }
+            _ => {}
+        }
+        self.counts.functions = u32::try_from(self.functions.len()).ok()?;
+        self.counts.memories = u32::try_from(self.memories.len()).ok()?;
+        self.counts.component_functions = u32::try_from(self.component_functions.len()).ok()?;
+        Some(())
+    }
+
+    fn add_alias(&mut self, alias: &ComponentAlias<'a>) -> Option<()> {
+        match *alias {
+            ComponentAlias::InstanceExport {
+                kind,
+                instance_index,
+                name,
+            } => return self.add_component_item(kind, Some((instance_index, name))),
+            ComponentAlias::CoreInstanceExport {
+                kind,
+                instance_index,
+                name,
+            } => match kind {
+                ExternalKind::Func => self
+                    .functions
+                    .push(CoreFunction::Export(instance_index, name)),
+                ExternalKind::Table => self.tables.push((instance_index, name)),
+                ExternalKind::Memory => self.memories.push((instance_index, name)),
+                _ => {}
+            },
+            ComponentAlias::Outer { .. } => {}
+        }
+        Some(())
+    }
+
+    fn add_component_item(
+        &mut self,
+        kind: ComponentExternalKind,
+        exported: Option<(u32, &'a str)>,
+    ) -> Option<()> {
+        match kind {
+            ComponentExternalKind::Func => self.component_functions.push(exported),
+            ComponentExternalKind::Instance => self.counts.component_instances += 1,
+            // Then a module's index says nothing of where its code is.
+            ComponentExternalKind::Module => return None,
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// The module that a core instance is of, and what that was given.
+    pub(super) fn instantiated(&self, instance: u32) -> Option<(Placed, &[InstantiationArg<'a>])> {
+        match &self.instances.get(instance as usize)?.0 {
+            Instance::Instantiate { module_index, args } => {
+                let placed = Placed {
+                    module: *module_index,
+                    instance,
+                    code: self.modules.get(*module_index as usize)?.clone(),
+                };
+                Some((placed, args))
+            }
+            Instance::FromExports(_) => None,
+        }
+    }
+}
+/// A module, the one instance of it, and the bytes of its code.
+pub(super) struct Placed {
+    pub(super) module: u32,
+    pub(super) instance: u32,
+    pub(super) code: Range<usize>,
+}
