@@ -73,13 +73,10 @@ impl Program {
         };
 
         let cache = config.code_cache.as_deref().and_then(code_cache::open);
-        let rewired = rewire(&bytes);
+        let bytes = rewire(&bytes).map_or(bytes, Into::into);
         let compile = |memories, tables| {
             let engine = engine(config, cache.clone(), limits, memories, tables)?;
-            let rewired = rewired
-                .as_deref()
-                .and_then(|bytes| Component::from_binary(&engine, bytes).ok());
-            let component = rewired.map_or_else(|| Component::from_binary(&engine, &bytes), Ok);
+            let component = Component::from_binary(&engine, &bytes);
             component.map_err(|error| Error::Compile {
                 name: name.clone(),
                 cause: sentence(&error),

@@ -12,7 +12,8 @@
 //! through a table that holds nothing else.
 //!
 //! The main module's code, the functions that it calls and the memory they work on stay the same. What
-//! is not wired exactly as described is left as it is.
+//! is not wired exactly as described is left as it is; so is what any of this could make a difference to,
+//! such as a module that does something as it starts.
 
 mod definitions;
 mod main_module;
@@ -34,8 +35,10 @@ use wasm_encoder::{
 use wasmparser::{Chunk, ComponentAlias, ExternalKind, Instance, Parser, Payload};
 use wiring::{Lowered, Wiring};
 
-/// The component wired anew, or nothing if it is not wired as `wit-component` does.
+/// The component wired anew; nothing if it is not valid, or not wired as `wit-component` does.
 pub(crate) fn rewire(component: &[u8]) -> Option<Vec<u8>> {
+    // What is left out of the result would otherwise be checked by nobody.
+    wasmparser::validate(component).ok()?;
     let sections = sections(component)?;
     let wiring = Wiring::of(component, &sections)?;
     let main = MainModule::read(component.get(wiring.main.code.clone())?, wiring.realloc)?;
@@ -43,7 +46,9 @@ pub(crate) fn rewire(component: &[u8]) -> Option<Vec<u8>> {
     for section in sections {
         rewired.add(section)?;
     }
-    Some(rewired.component.finish())
+    let rewired = rewired.component.finish();
+    wasmparser::validate(&rewired).ok()?;
+    Some(rewired)
 }
 
 /// The sections of a component, without what is in its modules.
@@ -81,11 +86,11 @@ impl Reencode for Shifted {
     type Error = Infallible;
 
     fn function_index(&mut self, index: u32) -> Result<u32, reencode::Error> {
-        Ok(index.saturating_add((index >= self.before.functions).into()))
+        Ok(index + u32::from(index >= self.before.functions))
     }
 
     fn memory_index(&mut self, index: u32) -> Result<u32, reencode::Error> {
-        Ok(index.saturating_add((index >= self.before.memories).into()))
+        Ok(index + u32::from(index >= self.before.memories))
     }
 }
 
@@ -94,7 +99,7 @@ impl ReencodeComponent for Shifted {
         if index < self.before.component_functions {
             index
         } else {
-            index.saturating_add(self.lowered)
+            index + self.lowered
         }
     }
 }
@@ -151,8 +156,7 @@ impl<'a> Rewired<'a> {
                 }
             }
             // In these nothing refers to what is shifted.
-            Payload::ComponentTypeSection(_)
-            | Payload::ComponentImportSection(_)
+            Payload::ComponentImportSection(_)
             | Payload::CoreTypeSection(_)
             | Payload::ComponentSection { .. } => {
                 let (id, range) = section.as_section()?;

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 use wasmparser::{
-    CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ExternalKind,
-    Instance, InstantiationArg, Payload,
+    CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind,
+    ComponentOuterAliasKind, ExternalKind, Instance, InstantiationArg, Payload,
 };
 
-/// How many there are of what rewiring adds to.
+/// How many of each there are at some point of a component.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Counts {
     pub(super) functions: u32,
@@ -40,16 +40,30 @@ pub(super) struct Definitions<'a> {
 }
 
 impl<'a> Definitions<'a> {
-    pub(super) fn of(sections: &[Payload<'a>]) -> Option<Self> {
+    /// The definitions of a component; nothing if some can't be told from outside.
+    pub(super) fn of(component: &'a [u8], sections: &[Payload<'a>]) -> Option<Self> {
         let mut all = Self::default();
         for section in sections {
-            all.add(section)?;
+            all.add(component, section)?;
         }
         Some(all)
     }
 
-    fn add(&mut self, section: &Payload<'a>) -> Option<()> {
+    fn add(&mut self, component: &'a [u8], section: &Payload<'a>) -> Option<()> {
         match section {
+            Payload::ComponentSection {
+                parser,
+                unchecked_range,
+            } => {
+                let nested = component.get(unchecked_range.clone())?;
+                for payload in parser.clone().parse_all(nested) {
+                    if let Payload::ComponentAliasSection(section) = payload.ok()? {
+                        for alias in section {
+                            is_no_module(&alias.ok()?)?;
+                        }
+                    }
+                }
+            }
             Payload::ModuleSection {
                 unchecked_range, ..
             } => self.modules.push(unchecked_range.clone()),
@@ -99,6 +113,7 @@ impl<'a> Definitions<'a> {
     }
 
     fn add_alias(&mut self, alias: &ComponentAlias<'a>) -> Option<()> {
+        is_no_module(alias)?;
         match *alias {
             ComponentAlias::InstanceExport {
                 kind,
@@ -115,7 +130,8 @@ impl<'a> Definitions<'a> {
                     .push(CoreFunction::Export(instance_index, name)),
                 ExternalKind::Table => self.tables.push((instance_index, name)),
                 ExternalKind::Memory => self.memories.push((instance_index, name)),
-                _ => {}
+                ExternalKind::Global | ExternalKind::Tag => {}
+                ExternalKind::FuncExact => return None,
             },
             ComponentAlias::Outer { .. } => {}
         }
@@ -130,7 +146,6 @@ impl<'a> Definitions<'a> {
         match kind {
             ComponentExternalKind::Func => self.component_functions.push(exported),
             ComponentExternalKind::Instance => self.counts.component_instances += 1,
-            // Then a module's index says nothing of where its code is.
             ComponentExternalKind::Module => return None,
             _ => {}
         }
@@ -151,7 +166,44 @@ impl<'a> Definitions<'a> {
             Instance::FromExports(_) => None,
         }
     }
+
+    /// How many instances there are of a module.
+    pub(super) fn instances_of(&self, module: u32) -> usize {
+        let is_one = |it: &&(Instance<'_>, Counts)| matches!(&it.0, Instance::Instantiate { module_index, .. } if *module_index == module);
+        self.instances.iter().filter(is_one).count()
+    }
+
+    /// How often an instance is given to a module.
+    pub(super) fn times_given(&self, instance: u32) -> usize {
+        let args = self.instances.iter().flat_map(|it| match &it.0 {
+            Instance::Instantiate { args, .. } => args,
+            Instance::FromExports(_) => &[][..],
+        });
+        args.filter(|arg| arg.index == instance).count()
+    }
+
+    /// How many instances are made with a table.
+    pub(super) fn times_exported(&self, table: u32) -> usize {
+        let exports = self.instances.iter().flat_map(|it| match &it.0 {
+            Instance::Instantiate { .. } => &[][..],
+            Instance::FromExports(exports) => exports,
+        });
+        exports
+            .filter(|it| it.kind == ExternalKind::Table && it.index == table)
+            .count()
+    }
 }
+
+/// Whether an alias is none of a module's: with one, an index would not say where the code is, and a
+/// component inside could have another's.
+fn is_no_module(alias: &ComponentAlias<'_>) -> Option<()> {
+    let kind = match alias {
+        ComponentAlias::Outer { kind, .. } => *kind,
+        _ => return Some(()),
+    };
+    (kind != ComponentOuterAliasKind::CoreModule).then_some(())
+}
+
 /// A module, the one instance of it, and the bytes of its code.
 pub(super) struct Placed {
     pub(super) module: u32,

@@ -1,7 +1,7 @@
 //! How `wit-component` wires a component, recognised.
 
 use super::definitions::{CoreFunction, Counts, Definitions, Placed};
-use super::main_module::{MEMORY_INSTANCE, constant};
+use super::main_module::constant;
 use wasmparser::{
     CanonicalOption, ElementItems, ElementKind, ExternalKind, FunctionBody, Instance, Operator,
     Parser, Payload, TypeRef,
@@ -31,28 +31,28 @@ pub(super) struct Wiring<'a> {
 impl<'a> Wiring<'a> {
     /// The wiring of a component; nothing if it is any other.
     pub(super) fn of(component: &'a [u8], sections: &[Payload<'a>]) -> Option<Self> {
-        let all = Definitions::of(sections)?;
-        let (fixup, exports) = (0..all.instances.len()).find_map(|instance| {
+        let all = Definitions::of(component, sections)?;
+        let (fixup, given, exports) = (0..all.instances.len()).find_map(|instance| {
             let (placed, args) = all.instantiated(u32::try_from(instance).ok()?)?;
             let [arg] = args else { return None };
             match &all.instances.get(arg.index as usize)?.0 {
-                Instance::FromExports(exports) if arg.name.is_empty() => Some((placed, exports)),
+                Instance::FromExports(exports) if arg.name.is_empty() => {
+                    Some((placed, arg.index, exports))
+                }
                 _ => None,
             }
         })?;
-        let table = exports.iter().find(|it| it.kind == ExternalKind::Table)?;
-        let &(shim, table) = all.tables.get(table.index as usize)?;
+        let (filled, table) = filled(component.get(fixup.code.clone())?)?;
+        let export = |kind, name| exports.iter().find(|it| it.kind == kind && it.name == name);
+        let table = export(ExternalKind::Table, table)?.index;
+        let &(shim, table_name) = all.tables.get(table as usize)?;
         let (shim, shim_args) = all.instantiated(shim)?;
         let before = all.instances.get(shim.instance as usize)?.1;
 
-        let filled = filled(component.get(fixup.code.clone())?)?;
         let mut ends = Ends::default();
         let mut lowered = Vec::new();
-        for (name, slot) in slots(component.get(shim.code.clone())?, table)? {
-            let import = *filled.get(slot as usize)?;
-            let export = exports
-                .iter()
-                .find(|it| it.name == import && it.kind == ExternalKind::Func)?;
+        for (name, slot) in slots(component.get(shim.code.clone())?, table_name)? {
+            let export = export(ExternalKind::Func, *filled.get(slot as usize)?)?;
             let CoreFunction::Lowered(function, options) =
                 all.functions.get(export.index as usize)?
             else {
@@ -73,11 +73,19 @@ impl<'a> Wiring<'a> {
         }
 
         let ((memory_of, _), (realloc_of, realloc)) = (ends.memory?, ends.realloc?);
-        let (main, args) = all.instantiated(memory_of)?;
-        let is_wired = shim_args.is_empty()
+        let (main, _) = all.instantiated(memory_of)?;
+        // Nobody else may have the modules that change, or the table that goes.
+        let of_shim = all.tables.iter().filter(|it| it.0 == shim.instance);
+        let is_wired = [&main, &shim, &fixup]
+            .iter()
+            .all(|it| all.instances_of(it.module) == 1)
+            && of_shim.count() == 1
+            && all.times_exported(table) == 1
+            && all.times_given(given) == 1
+            && all.times_given(shim.instance) == 0
+            && shim_args.is_empty()
             && realloc_of == main.instance
-            && main.instance > shim.instance
-            && args.iter().all(|arg| arg.name != MEMORY_INSTANCE);
+            && main.instance > shim.instance;
         is_wired.then_some(Self {
             main,
             shim,
@@ -188,10 +196,10 @@ fn slot(body: &FunctionBody<'_>, parameters: u32, signature: u32) -> Option<u32>
     }
 }
 
-/// What a fixup puts in each slot of the table: the names of its imports.
-fn filled(fixup: &[u8]) -> Option<Vec<&str>> {
+/// What a fixup puts in each slot of the table, and the table: the names of its imports.
+fn filled(fixup: &[u8]) -> Option<(Vec<&str>, &str)> {
     let mut functions = Vec::new();
-    let (mut has_table, mut filled) = (false, None);
+    let (mut table, mut filled) = (None, None);
     for payload in Parser::new(0).parse_all(fixup) {
         match payload.ok()? {
             Payload::ImportSection(section) => {
@@ -199,7 +207,7 @@ fn filled(fixup: &[u8]) -> Option<Vec<&str>> {
                     let import = import.ok()?;
                     match import.ty {
                         TypeRef::Func(_) => functions.push(import.name),
-                        TypeRef::Table(_) if !has_table => has_table = true,
+                        TypeRef::Table(_) if table.is_none() => table = Some(import.name),
                         _ => return None,
                     }
                 }
@@ -229,5 +237,5 @@ fn filled(fixup: &[u8]) -> Option<Vec<&str>> {
             _ => return None,
         }
     }
-    filled
+    Some((filled?, table?))
 }
