@@ -12,7 +12,7 @@ pub fn of(path: &str) -> String {
     } else {
         ""
     };
-    format!("{media_type}{charset}")
+    [media_type, charset].concat()
 }
 
 /// Whether content of this media type usually becomes smaller when coded.

@@ -72,7 +72,7 @@ impl<F> Outcome<F> {
     pub fn empty(status: Status) -> Self {
         Self {
             status,
-            fields: Vec::new(),
+            fields: Vec::with_capacity(8),
             content: Content::Empty,
         }
     }

@@ -91,12 +91,9 @@ impl EntityTag {
 
 impl fmt::Display for EntityTag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}\"{}\"",
-            if self.weak { "W/" } else { "" },
-            self.opaque
-        )
+        f.write_str(if self.weak { "W/\"" } else { "\"" })?;
+        f.write_str(&self.opaque)?;
+        f.write_str("\"")
     }
 }
 
