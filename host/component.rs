@@ -7,8 +7,9 @@ use std::process::Command;
 const TARGET: &str = "wasm32-wasip2";
 
 /// Builds `package`, which is in `folder`, and sets the environment variable `variable` to the path
-/// of the component for the crate whose build script this is.
-pub(crate) fn build(package: &str, folder: &str, variable: &str) {
+/// of the component for the crate whose build script this is. Returns the path; what went wrong instead is
+/// said.
+pub(crate) fn build(package: &str, folder: &str, variable: &str) -> Option<PathBuf> {
     // Asked now: what this was compiled with may be another checkout, built in the same target folder.
     let manifest = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let workspace = manifest.join("..");
@@ -19,7 +20,7 @@ pub(crate) fn build(package: &str, folder: &str, variable: &str) {
     if let Err(sentence) = ensure_target(&out).and_then(|()| cargo_build(package, &workspace, &out))
     {
         println!("cargo::error={sentence}");
-        return;
+        return None;
     }
     let component = out
         .join(TARGET)
@@ -27,6 +28,7 @@ pub(crate) fn build(package: &str, folder: &str, variable: &str) {
         .join(package)
         .with_extension("wasm");
     println!("cargo::rustc-env={variable}={}", component.display());
+    Some(component)
 }
 
 /// Installs the target as rust-toolchain.toml declares it: rustup does so only when it installs the

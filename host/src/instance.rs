@@ -12,6 +12,7 @@ use crate::wasi;
 use crate::wasi::bindings::{Proxy, ProxyPre};
 use crate::wasi::files::memory_device;
 use crate::wasi::incoming::IncomingRequest;
+use std::borrow::Cow;
 use std::fs::File;
 use std::sync::Arc;
 use wasmtime::component::{Component, Linker, Resource, ResourceTable};
@@ -25,6 +26,9 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
 /// The component that is bundled.
 pub static COMPONENT: &[u8] = include_bytes!(env!("COMPONENT"));
+
+/// The same, wired anew: what is run.
+static REWIRED: &[u8] = include_bytes!(env!("REWIRED"));
 
 /// The name of the preopen that the directory is mapped as.
 const PREOPEN: &str = "/files";
@@ -73,7 +77,6 @@ impl Program {
         };
 
         let cache = config.code_cache.as_deref().and_then(code_cache::open);
-        let bytes = rewire(&bytes).map_or(bytes, Into::into);
         let compile = |memories, tables| {
             let engine = engine(config, cache.clone(), limits, memories, tables)?;
             let component = Component::from_binary(&engine, &bytes);
@@ -234,17 +237,18 @@ pub(crate) fn sentence(error: &wasmtime::Error) -> String {
     causes.join(": ")
 }
 
-fn read(source: &Source) -> Result<(String, std::borrow::Cow<'static, [u8]>), Error> {
-    match source {
-        Source::Bundled => Ok(("the bundled component".to_owned(), COMPONENT.into())),
-        Source::File(path) => match std::fs::read(path) {
-            Ok(bytes) => Ok((path.display().to_string(), bytes.into())),
-            Err(cause) => Err(Error::Read {
-                path: path.clone(),
-                cause,
-            }),
-        },
-    }
+/// The name of a component, and its bytes: wired anew if they can be.
+fn read(source: &Source) -> Result<(String, Cow<'static, [u8]>), Error> {
+    let path = match source {
+        Source::Bundled => return Ok(("the bundled component".to_owned(), REWIRED.into())),
+        Source::File(path) => path,
+    };
+    let bytes = std::fs::read(path).map_err(|cause| Error::Read {
+        path: path.clone(),
+        cause,
+    })?;
+    let bytes = rewire(&bytes).unwrap_or(bytes);
+    Ok((path.display().to_string(), bytes.into()))
 }
 
 /// Whether an instance has what it begins with within its limits.
