@@ -8,7 +8,6 @@ use std::fs;
 use std::path::PathBuf;
 
 fn main() -> std::io::Result<()> {
-    println!("cargo::rerun-if-changed=src/rewire");
     let Some(component) = component::build("guest", "guest", "COMPONENT") else {
         return Ok(());
     };

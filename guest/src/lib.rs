@@ -15,8 +15,6 @@
 //! Only `wasi` does I/O. Everything else is pure, never panics whatever the bytes, and is tested
 //! natively against [`directory`]'s in-memory double.
 
-#[cfg(any(test, target_os = "wasi"))]
-mod allocator;
 pub mod directory;
 pub mod exchange;
 pub mod field;

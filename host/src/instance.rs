@@ -28,7 +28,7 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 pub static COMPONENT: &[u8] = include_bytes!(env!("COMPONENT"));
 
 /// The same, wired anew: what is run.
-static REWIRED: &[u8] = include_bytes!(env!("REWIRED"));
+pub(crate) static REWIRED: &[u8] = include_bytes!(env!("REWIRED"));
 
 /// The name of the preopen that the directory is mapped as.
 const PREOPEN: &str = "/files";

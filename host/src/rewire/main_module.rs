@@ -196,6 +196,7 @@ impl Reencode for Imported<'_, '_> {
         Ok(())
     }
 }
+
 /// The number that an expression consists of.
 pub(super) fn constant(expression: &wasmparser::ConstExpr<'_>) -> Option<i32> {
     let mut operators = expression.get_operators_reader();

@@ -181,6 +181,7 @@ fn the_bundled_component_keeps_its_interfaces_and_needs_no_more() {
         (imports, exports, needs)
     };
     let rewired = rewire(crate::COMPONENT).unwrap();
+    assert_eq!(rewired, crate::instance::REWIRED);
     assert_eq!(describe(&rewired), describe(crate::COMPONENT));
 }
 
@@ -234,6 +235,12 @@ fn what_is_wired_in_another_way_stays_as_it_is() {
             r#"(core instance $fixup (instantiate $fixup (with "" (instance $real))))
                (core module $other)
                (core instance (instantiate $other (with "" (instance $real))))"#,
+        ),
+        (
+            "the fixup's table is known by another index too",
+            r#"(core instance $fixup (instantiate $fixup (with "" (instance $real))))"#,
+            r#"(core instance $fixup (instantiate $fixup (with "" (instance $real))))
+               (alias core export $real "$imports" (core table $again))"#,
         ),
         (
             "a module is known by another index too",

@@ -81,6 +81,7 @@ impl<'a> Wiring<'a> {
             .all(|it| all.instances_of(it.module) == 1)
             && of_shim.count() == 1
             && all.times_exported(table) == 1
+            && all.tables.iter().all(|it| it.0 != given)
             && all.times_given(given) == 1
             && all.times_given(shim.instance) == 0
             && shim_args.is_empty()
