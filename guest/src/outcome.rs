@@ -72,6 +72,7 @@ impl<F> Outcome<F> {
     pub fn empty(status: Status) -> Self {
         Self {
             status,
+            // A whole file's response has seven with the edge's; few have more than eight.
             fields: Vec::with_capacity(8),
             content: Content::Empty,
         }
@@ -88,9 +89,8 @@ impl<F> Outcome<F> {
             "text/plain; charset=utf-8"
         };
         let outcome = Self {
-            status,
-            fields: Vec::with_capacity(6),
             content: Content::Bytes(text),
+            ..Self::empty(status)
         };
         outcome
             .field("content-type", media_type)

@@ -27,7 +27,6 @@ pub(super) enum CoreFunction<'a> {
 /// What a component defines, by its indices.
 #[derive(Default)]
 pub(super) struct Definitions<'a> {
-    counts: Counts,
     modules: Vec<Range<usize>>,
     /// The core instances, each with what there was before it.
     pub(super) instances: Vec<(Instance<'a>, Counts)>,
@@ -37,6 +36,7 @@ pub(super) struct Definitions<'a> {
     pub(super) memories: Vec<(u32, &'a str)>,
     /// Instance and name of those that are an instance's.
     pub(super) component_functions: Vec<Option<(u32, &'a str)>>,
+    component_instances: u32,
 }
 
 impl<'a> Definitions<'a> {
@@ -68,8 +68,9 @@ impl<'a> Definitions<'a> {
                 unchecked_range, ..
             } => self.modules.push(unchecked_range.clone()),
             Payload::InstanceSection(section) => {
+                let before = self.counts()?;
                 for instance in section.clone() {
-                    self.instances.push((instance.ok()?, self.counts));
+                    self.instances.push((instance.ok()?, before));
                 }
             }
             Payload::ComponentAliasSection(section) => {
@@ -92,7 +93,7 @@ impl<'a> Definitions<'a> {
                 }
             }
             Payload::ComponentInstanceSection(section) => {
-                self.counts.component_instances += section.count();
+                self.component_instances += section.count();
             }
             Payload::ComponentImportSection(section) => {
                 for import in section.clone() {
@@ -106,10 +107,16 @@ impl<'a> Definitions<'a> {
             }
             _ => {}
         }
-        self.counts.functions = u32::try_from(self.functions.len()).ok()?;
-        self.counts.memories = u32::try_from(self.memories.len()).ok()?;
-        self.counts.component_functions = u32::try_from(self.component_functions.len()).ok()?;
         Some(())
+    }
+
+    fn counts(&self) -> Option<Counts> {
+        Some(Counts {
+            functions: u32::try_from(self.functions.len()).ok()?,
+            memories: u32::try_from(self.memories.len()).ok()?,
+            component_functions: u32::try_from(self.component_functions.len()).ok()?,
+            component_instances: self.component_instances,
+        })
     }
 
     fn add_alias(&mut self, alias: &ComponentAlias<'a>) -> Option<()> {
@@ -145,7 +152,7 @@ impl<'a> Definitions<'a> {
     ) -> Option<()> {
         match kind {
             ComponentExternalKind::Func => self.component_functions.push(exported),
-            ComponentExternalKind::Instance => self.counts.component_instances += 1,
+            ComponentExternalKind::Instance => self.component_instances += 1,
             ComponentExternalKind::Module => return None,
             _ => {}
         }
