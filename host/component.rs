@@ -84,6 +84,9 @@ fn cargo_build(package: &str, workspace: &Path, out: &Path) -> Result<(), String
     build.arg("--target-dir").arg(out);
     // What is meant for the build around this one is not meant for the component.
     for variable in [
+        "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_BUILD_RUSTC_WRAPPER",
+        "CARGO_BUILD_RUSTFLAGS",
         "CARGO_BUILD_TARGET",
         "CARGO_ENCODED_RUSTFLAGS",
         "CARGO_TARGET_DIR",

@@ -91,6 +91,22 @@ impl Fields {
         self.size = self.size.saturating_sub(removed);
         Ok(())
     }
+
+    /// Puts `values` in the place of what the field has: all of them, or none and it keeps what it has.
+    fn replace(
+        &mut self,
+        name: &HeaderName,
+        values: Vec<HeaderValue>,
+        limit: usize,
+    ) -> Result<(), HeaderError> {
+        let mut replaced = self.clone();
+        replaced.remove(name)?;
+        for value in values {
+            replaced.append(name.clone(), value, limit)?;
+        }
+        *self = replaced;
+        Ok(())
+    }
 }
 
 /// What a field takes in memory, the structures around it included: an empty one costs something too.
@@ -196,10 +212,7 @@ impl HostFields for State {
                 .into_iter()
                 .map(|value| parse_value(&name, value))
                 .collect::<Result<Vec<_>, _>>()?;
-            fields.remove(&name)?;
-            values
-                .into_iter()
-                .try_for_each(|value| fields.append(name.clone(), value, limit))
+            fields.replace(&name, values, limit)
         })())
     }
 
@@ -313,6 +326,25 @@ mod tests {
         fields.remove(&HeaderName::from_static("x-a")).unwrap();
         assert_eq!(fields.size, 0);
         append(&mut fields, "x-a", "", 10_000).unwrap();
+    }
+
+    #[test]
+    fn what_can_t_be_set_leaves_the_field_as_it_was() {
+        let mut fields = Fields::mutable();
+        append(&mut fields, "x-a", "old", 10_000).unwrap();
+        let name = HeaderName::from_static("x-a");
+        let new = HeaderValue::from_static("new");
+        let size = fields.size;
+        let refused = fields.replace(&name, vec![new.clone(); 1000], 10_000);
+        assert!(matches!(refused, Err(HeaderError::Forbidden)));
+        assert_eq!(fields.map[&name], "old");
+        assert_eq!(fields.size, size);
+        fields.replace(&name, vec![new; 2], 10_000).unwrap();
+        assert_eq!(
+            fields.map.get_all(&name).iter().collect::<Vec<_>>(),
+            ["new"; 2]
+        );
+        assert_eq!(fields.size, 2 * size);
     }
 
     #[test]
