@@ -73,9 +73,8 @@ fn root<F>() -> Outcome<F> {
         "DELETE /files/{path}   removes it\n",
     );
     Outcome {
-        status: Status::OK,
-        fields: Vec::with_capacity(2),
         content: Content::Bytes(TEXT.into()),
+        ..Outcome::empty(Status::OK)
     }
     .field("content-type", "text/plain")
 }

@@ -30,9 +30,8 @@ pub(super) fn text<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
 pub(super) fn content<X: Exchange>(exchange: &X) -> Outcome<super::FileOf<X>> {
     let length = exchange.fields().one("content-length").and_then(decimal);
     Outcome {
-        status: Status::OK,
-        fields: Vec::with_capacity(3),
         content: Content::Echo(length),
+        ..Outcome::empty(Status::OK)
     }
     .field("content-type", "application/octet-stream")
     .field("x-content-type-options", "nosniff")

@@ -58,9 +58,8 @@ pub(super) fn list<X: Exchange>(
         )
     };
     let outcome = Outcome {
-        status: Status::OK,
-        fields: Vec::with_capacity(4),
         content: Content::Chunks(content),
+        ..Outcome::empty(Status::OK)
     }
     .field("content-type", media_type)
     .field("vary", "accept")
