@@ -129,7 +129,7 @@ impl Connection {
 
     /// Waits for the head of the next request; for its first byte so long after `since`.
     async fn next_head(&mut self, since: Instant, patience: Duration) -> Turn {
-        let shared = Arc::clone(&self.worker.shared);
+        let shared = &self.worker.shared;
         let limits = shared.config.head_limits();
         let (mut begun, mut deadline) = (None, since + patience);
         let kept_until = since + shared.config.timeouts.kept;

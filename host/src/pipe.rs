@@ -69,11 +69,13 @@ pub(crate) enum Flow {
 }
 
 /// One response's content. The component writes at one end; the connection reads at the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pipe(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// The length that the response's fields promise.
+    promised: Option<u64>,
     chunks: VecDeque<Chunk>,
     /// What the chunks that wait cost.
     waiting: usize,
@@ -94,7 +96,24 @@ enum End {
 #[derive(Debug)]
 pub(crate) struct Closed;
 
+/// Why a chunk is not taken.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    /// The connection is not interested any more.
+    Closed,
+    /// With it, the content would be so long, which is more than was promised.
+    TooLong(u64),
+}
+
 impl Pipe {
+    /// A pipe for content of which a length was promised, or none.
+    pub(crate) fn new(promised: Option<u64>) -> Self {
+        Self(Mutex::new(State {
+            promised,
+            ..State::default()
+        }))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,26 +138,36 @@ impl Pipe {
         Poll::Pending
     }
 
-    /// Writes a chunk.
-    pub(crate) fn push(&self, chunk: Chunk) -> Result<(), Closed> {
+    /// Writes a chunk, unless it is more than was promised.
+    pub(crate) fn push(&self, chunk: Chunk) -> Result<(), NotTaken> {
         let mut state = self.lock();
-        if state.closed {
-            return Err(Closed);
+        let written = state.written + chunk.length();
+        if state.promised.is_some_and(|promised| written > promised) {
+            return Err(NotTaken::TooLong(written));
         }
-        state.written += chunk.length();
+        if state.closed {
+            return Err(NotTaken::Closed);
+        }
+        state.written = written;
         state.waiting += chunk.cost();
         state.chunks.push_back(chunk);
         Ok(())
     }
 
-    /// How many bytes were written so far.
-    pub(crate) fn written(&self) -> u64 {
-        self.lock().written
-    }
-
     /// Says that the content is complete.
-    pub(crate) fn finish(&self, trailers: HeaderMap) {
-        self.lock().end.get_or_insert(End::Finished(trailers));
+    ///
+    /// # Errors
+    ///
+    /// It is not as long as was promised: so much was written. Then it is given up.
+    pub(crate) fn finish(&self, trailers: HeaderMap) -> Result<(), u64> {
+        let mut state = self.lock();
+        let written = state.written;
+        if state.promised.is_some_and(|promised| promised != written) {
+            state.end.get_or_insert(End::Aborted);
+            return Err(written);
+        }
+        state.end.get_or_insert(End::Finished(trailers));
+        Ok(())
     }
 
     /// Says that the content will never be complete, unless it is already.
@@ -185,23 +214,41 @@ mod tests {
 
     #[test]
     fn what_goes_in_comes_out_in_order_and_then_the_end() {
-        let pipe = Pipe::default();
+        let pipe = Pipe::new(None);
         assert!(matches!(pipe.pop(), Flow::Empty));
         pipe.push(bytes(1)).unwrap();
         pipe.push(bytes(2)).unwrap();
-        pipe.finish(HeaderMap::new());
+        pipe.finish(HeaderMap::new()).unwrap();
         // Giving up what is complete changes nothing.
         pipe.abort();
         for length in [1, 2] {
             assert!(matches!(pipe.pop(), Flow::Chunk(chunk) if chunk.length() == length));
         }
         assert!(matches!(pipe.pop(), Flow::Finished(_)));
-        assert_eq!(pipe.written(), 3);
+    }
+
+    #[test]
+    fn a_promised_length_is_kept_or_the_content_given_up() {
+        for (lengths, pushed, finished) in [
+            (&[5][..], Ok(()), Ok(())),
+            (&[2, 3], Ok(()), Ok(())),
+            (&[2, 4], Err(NotTaken::TooLong(6)), Err(2)),
+            (&[4], Ok(()), Err(4)),
+            (&[], Ok(()), Err(0)),
+        ] {
+            let pipe = Pipe::new(Some(5));
+            let last = lengths.iter().map(|&length| pipe.push(bytes(length)));
+            assert_eq!(last.last().unwrap_or(Ok(())), pushed, "{lengths:?}");
+            assert_eq!(pipe.finish(HeaderMap::new()), finished, "{lengths:?}");
+            while matches!(pipe.pop(), Flow::Chunk(_)) {}
+            let is_finished = matches!(pipe.pop(), Flow::Finished(_));
+            assert_eq!(is_finished, finished.is_ok(), "{lengths:?}");
+        }
     }
 
     #[test]
     fn a_writer_waits_for_room() {
-        let pipe = Pipe::default();
+        let pipe = Pipe::new(None);
         let mut context = Context::from_waker(Waker::noop());
         pipe.push(bytes(CAPACITY)).unwrap();
         assert_eq!(pipe.room().unwrap(), 0);
@@ -213,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_takes_nothing() {
-        let pipe = Pipe::default();
+        let pipe = Pipe::new(None);
         pipe.push(bytes(1)).unwrap();
         pipe.close();
         assert!(pipe.push(bytes(1)).is_err() && pipe.room().is_err());

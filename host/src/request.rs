@@ -9,7 +9,7 @@ use crate::pipe::{Chunk, Flow, Pipe};
 use crate::wasi::bindings::wasi::http::types::ErrorCode;
 use crate::wasi::incoming::IncomingRequest;
 use crate::wasi::outgoing::Answer;
-use http::{HeaderMap, header};
+use http::HeaderMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -108,6 +108,8 @@ pub(crate) struct Call {
     pub(crate) exchange: Arc<Exchange>,
     input: SharedInput,
     guest: Option<Guest>,
+    /// How much of the request's content it has received.
+    received: u64,
     /// The instance, once it has returned: it may serve again.
     returned: Option<Box<Instance>>,
     failure: Option<wasmtime::Error>,
@@ -126,18 +128,18 @@ impl Call {
     ) -> Self {
         let exchange = Arc::new(Exchange::new(id, Arc::clone(program.ticks())));
         let request = IncomingRequest {
-            authority: authority(&head, local),
             method: head.method,
             target: head.target,
+            local,
             fields: Arc::new(head.fields),
             content: Some(input.clone()),
         };
-        let program = Arc::clone(program);
+        let instance = kept.ok_or_else(|| Arc::clone(program));
         let theirs = Arc::clone(&exchange);
         let guest = async move {
-            let instance = match kept {
-                Some(instance) => Ok(instance),
-                None => program.instantiate(&theirs).await.map(Box::new),
+            let instance = match instance {
+                Ok(kept) => Ok(kept),
+                Err(program) => program.instantiate(&theirs).await.map(Box::new),
             };
             match instance {
                 Ok(mut instance) => {
@@ -151,6 +153,7 @@ impl Call {
             exchange,
             input: input.clone(),
             guest: Some(Box::pin(guest)),
+            received: 0,
             returned: None,
             failure: None,
             pipe: None,
@@ -160,18 +163,21 @@ impl Call {
     /// Lets the component run until it waits or returns.
     fn poll_guest(&mut self, context: &mut Context<'_>) {
         let Some(guest) = &mut self.guest else { return };
-        let received = self.input.lock().received();
         self.exchange.turns.fetch_add(1, Ordering::Relaxed);
         self.exchange.cpu.resume();
-        if let Poll::Ready((instance, result)) = guest.as_mut().poll(context) {
+        let polled = guest.as_mut().poll(context);
+        self.exchange.cpu.suspend();
+        if let Poll::Ready((instance, result)) = polled {
             self.guest = None;
             match result {
                 Ok(()) => self.returned = instance,
                 Err(error) => self.failure = Some(error),
             }
+            return;
         }
-        self.exchange.cpu.suspend();
-        if self.input.lock().received() > received {
+        let received = self.input.lock().received();
+        if received > self.received {
+            self.received = received;
             self.exchange.cpu.reset();
         }
     }
@@ -250,15 +256,5 @@ impl Call {
             Some(failure) => Err(failure),
             None => Ok(self.returned),
         }
-    }
-}
-
-/// The authority a request is for (RFC 9110 7.1): of its target, else of Host. HTTP/1.0 may say
-/// neither; then it is for the address it came to.
-fn authority(head: &Head, local: SocketAddr) -> String {
-    match (head.target.authority(), head.fields.get(header::HOST)) {
-        (Some(authority), _) => authority.as_str().to_owned(),
-        (None, Some(host)) => String::from_utf8_lossy(host.as_bytes()).into_owned(),
-        (None, None) => local.to_string(),
     }
 }

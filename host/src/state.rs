@@ -2,11 +2,11 @@
 
 use crate::guest_log::GuestLog;
 use crate::limits::{InstanceLimits, MemoryLimiter};
+use crate::pipe::Pipe;
 use crate::request::Exchange;
 use crate::wasi::files::FileCursor;
 use crate::wasi::incoming::IncomingRequest;
 use crate::wasi::lookup::Seen;
-use crate::wasi::outgoing::BodyStream;
 use http::Method;
 use rustix::fs::Statx;
 use std::fs::File;
@@ -58,7 +58,7 @@ pub(crate) struct State {
     /// The streams of files that are open, by their place in the table.
     pub(crate) readers: Vec<(u32, Arc<FileCursor>)>,
     /// The streams of responses that are open, by their place in the table.
-    pub(crate) bodies: Vec<(u32, BodyStream)>,
+    pub(crate) bodies: Vec<(u32, Arc<Pipe>)>,
 }
 
 impl State {

@@ -70,10 +70,10 @@ impl Connection {
             }
             Err(_) => return Next::BreakOff,
         };
-        let worker = Arc::clone(&self.worker);
-        let id = worker.shared.next_request();
+        let shared = &self.worker.shared;
+        let id = shared.next_request();
         let mut call = Call::begin(
-            &worker.shared.program,
+            &shared.program,
             lease.instance.take(),
             id,
             head,
@@ -276,8 +276,14 @@ impl Connection {
     /// Reads what is left of the request's content, if it is little. Returns whether the next
     /// request can be read.
     async fn drain_content(&mut self) -> bool {
-        if !self.input.lock().is_nearly_complete() {
-            return false;
+        {
+            let input = self.input.lock();
+            if input.is_complete() {
+                return true;
+            }
+            if !input.is_nearly_complete() {
+                return false;
+            }
         }
         let deadline = Instant::now() + CLEANUP;
         poll_fn(|context| match self.input.lock().poll_trailers(context) {

@@ -211,7 +211,8 @@ pub(crate) fn parse_fields(
     let mut fields = HeaderMap::new();
     let mut count = 0;
     loop {
-        let length = find_line_end(&section[position..]).ok_or(Refusal::FieldLine)?;
+        let rest = &section[position..];
+        let length = find_line_end(rest).ok_or(Refusal::FieldLine)?;
         if length == 0 {
             return Ok(fields);
         }
@@ -219,7 +220,10 @@ pub(crate) fn parse_fields(
         if count > most {
             return Err(Refusal::FieldsTooLarge);
         }
-        let (name, value) = parse_field(&section.slice(position..position + length))?;
+        let (name, value) = parse_field(&rest[..length])?;
+        // A bare CR or LF is part of no value.
+        let value = HeaderValue::from_maybe_shared(section.slice_ref(value))
+            .map_err(|_| Refusal::FieldLine)?;
         fields
             .try_append(name, value)
             .map_err(|_| Refusal::FieldsTooLarge)?;
@@ -233,14 +237,11 @@ fn find_line_end(bytes: &[u8]) -> Option<usize> {
     line_feeds.find_map(|line_feed| bytes[..line_feed].ends_with(b"\r").then(|| line_feed - 1))
 }
 
-/// Parses a line. White space before the colon, or at the beginning, is part of no name, and a bare
-/// CR or LF is part of no value.
-fn parse_field(line: &Bytes) -> Result<(HeaderName, HeaderValue), Refusal> {
+/// Splits a line. White space before the colon, or at the beginning, is part of no name.
+fn parse_field(line: &[u8]) -> Result<(HeaderName, &[u8]), Refusal> {
     let colon = memchr::memchr(b':', line).ok_or(Refusal::FieldLine)?;
     let name = HeaderName::from_bytes(&line[..colon]).map_err(|_| Refusal::FieldLine)?;
-    let value = line.slice_ref(trim(&line[colon + 1..]));
-    let value = HeaderValue::from_maybe_shared(value).map_err(|_| Refusal::FieldLine)?;
-    Ok((name, value))
+    Ok((name, trim(&line[colon + 1..])))
 }
 
 fn trim(mut value: &[u8]) -> &[u8] {

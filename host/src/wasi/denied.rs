@@ -8,6 +8,7 @@ use super::incoming::IncomingBody;
 use super::outgoing::OutgoingBody;
 use crate::pipe::Pipe;
 use crate::state::State;
+use http::HeaderMap;
 use std::sync::Arc;
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -19,7 +20,7 @@ pub struct OutgoingRequest {
     path_with_query: Option<String>,
     scheme: Option<Scheme>,
     authority: Option<String>,
-    fields: Fields,
+    fields: HeaderMap,
     pipe: Option<Arc<Pipe>>,
 }
 
@@ -51,8 +52,7 @@ impl outgoing_handler::Host for State {
 
 impl http_types::HostOutgoingRequest for State {
     fn new(&mut self, fields: Resource<Fields>) -> Result<Resource<OutgoingRequest>> {
-        let mut fields = self.table.delete(fields)?;
-        fields.seal();
+        let fields = self.table.delete(fields)?.into_map();
         let request = OutgoingRequest {
             method: Method::Get,
             path_with_query: None,
@@ -72,9 +72,9 @@ impl http_types::HostOutgoingRequest for State {
         if request.pipe.is_some() {
             return Ok(Err(()));
         }
-        let pipe = Arc::new(Pipe::default());
+        let pipe = Arc::new(Pipe::new(None));
         request.pipe = Some(Arc::clone(&pipe));
-        Ok(Ok(self.table.push(OutgoingBody::new(pipe, None))?))
+        Ok(Ok(self.table.push(OutgoingBody::new(pipe))?))
     }
 
     fn method(&mut self, request: Resource<OutgoingRequest>) -> Result<Method> {
@@ -131,7 +131,7 @@ impl http_types::HostOutgoingRequest for State {
 
     fn headers(&mut self, request: Resource<OutgoingRequest>) -> Result<Resource<Fields>> {
         let fields = self.table.get(&request)?.fields.clone();
-        Ok(self.table.push(fields)?)
+        Ok(self.table.push(Fields::immutable(Arc::new(fields)))?)
     }
 
     fn drop(&mut self, request: Resource<OutgoingRequest>) -> Result<()> {

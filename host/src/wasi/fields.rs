@@ -9,51 +9,58 @@ use wasmtime::component::Resource;
 
 /// The fields of a request or a response.
 #[derive(Clone, Debug)]
-pub struct Fields {
-    pub(crate) map: Arc<HeaderMap>,
-    mutable: bool,
-    /// Roughly what the map takes in memory, in bytes.
-    size: usize,
+pub struct Fields(Map);
+
+#[derive(Clone, Debug)]
+enum Map {
+    /// The component may change it.
+    Mutable {
+        map: HeaderMap,
+        /// Roughly what it takes in memory, in bytes.
+        size: usize,
+    },
+    /// The component may read it only.
+    Immutable(Arc<HeaderMap>),
 }
 
 impl Fields {
     /// Fields that the component may read only.
     pub(crate) fn immutable(map: Arc<HeaderMap>) -> Self {
-        Self {
-            map,
-            mutable: false,
-            size: 0,
-        }
+        Self(Map::Immutable(map))
     }
 
     fn mutable() -> Self {
-        Self {
-            map: Arc::default(),
-            mutable: true,
+        Self(Map::Mutable {
+            map: HeaderMap::new(),
             size: 0,
-        }
+        })
     }
 
-    /// Ends what the component may change of them.
-    pub(crate) fn seal(&mut self) {
-        self.mutable = false;
+    fn map(&self) -> &HeaderMap {
+        match &self.0 {
+            Map::Mutable { map, .. } => map,
+            Map::Immutable(map) => map,
+        }
     }
 
     /// The fields as a map of their own.
     pub(crate) fn into_map(self) -> HeaderMap {
-        Arc::unwrap_or_clone(self.map)
+        match self.0 {
+            Map::Mutable { map, .. } => map,
+            Map::Immutable(map) => Arc::unwrap_or_clone(map),
+        }
     }
 
     /// What the component may see: all but what belongs to the connection.
     fn visible(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.map.iter().filter(|(name, _)| !is_forbidden(name))
+        self.map().iter().filter(|(name, _)| !is_forbidden(name))
     }
 
-    fn change(&mut self) -> Result<&mut HeaderMap, HeaderError> {
-        if self.mutable {
-            Ok(Arc::make_mut(&mut self.map))
-        } else {
-            Err(HeaderError::Immutable)
+    /// The map to change, and its size.
+    fn change(&mut self) -> Result<(&mut HeaderMap, &mut usize), HeaderError> {
+        match &mut self.0 {
+            Map::Mutable { map, size } => Ok((map, size)),
+            Map::Immutable(_) => Err(HeaderError::Immutable),
         }
     }
 
@@ -63,32 +70,27 @@ impl Fields {
         value: HeaderValue,
         limit: usize,
     ) -> Result<(), HeaderError> {
-        let size = self.size + size(&name, &value);
+        let (map, total) = self.change()?;
         // Two lengths would leave it to each reader which one counts.
-        let is_second_length = name == header::CONTENT_LENGTH && self.map.contains_key(&name);
-        if size > limit || is_second_length {
-            return Err(if is_second_length {
-                HeaderError::InvalidSyntax
-            } else {
-                HeaderError::Forbidden
-            });
+        if name == header::CONTENT_LENGTH && map.contains_key(&name) {
+            return Err(HeaderError::InvalidSyntax);
         }
-        self.change()?
-            .try_append(name, value)
+        let size = *total + size(&name, &value);
+        if size > limit {
+            return Err(HeaderError::Forbidden);
+        }
+        map.try_append(name, value)
             .map_err(|_| HeaderError::Forbidden)?;
-        self.size = size;
+        *total = size;
         Ok(())
     }
 
     fn remove(&mut self, name: &HeaderName) -> Result<(), HeaderError> {
-        let removed: usize = self
-            .map
-            .get_all(name)
-            .iter()
-            .map(|value| size(name, value))
-            .sum();
-        self.change()?.remove(name);
-        self.size = self.size.saturating_sub(removed);
+        let (map, total) = self.change()?;
+        let values = map.get_all(name).iter();
+        let removed: usize = values.map(|value| size(name, value)).sum();
+        map.remove(name);
+        *total -= removed;
         Ok(())
     }
 
@@ -186,7 +188,7 @@ impl HostFields for State {
             return Ok(Vec::new());
         };
         Ok(fields
-            .map
+            .map()
             .get_all(name)
             .iter()
             .map(|value| value.as_bytes().to_vec())
@@ -195,7 +197,7 @@ impl HostFields for State {
 
     fn has(&mut self, fields: Resource<Fields>, name: String) -> Result<bool> {
         let fields = self.table.get(&fields)?;
-        Ok(parse_name(&name).is_ok_and(|name| fields.map.contains_key(name)))
+        Ok(parse_name(&name).is_ok_and(|name| fields.map().contains_key(name)))
     }
 
     fn set(
@@ -250,12 +252,14 @@ impl HostFields for State {
 
     fn clone(&mut self, fields: Resource<Fields>) -> Result<Resource<Fields>> {
         let fields = self.table.get(&fields)?;
-        let mut copy = Fields::mutable();
-        for (name, value) in fields.visible() {
-            copy.size += size(name, value);
-            Arc::make_mut(&mut copy.map).append(name.clone(), value.clone());
-        }
-        Ok(self.table.push(copy)?)
+        let copied = || fields.visible();
+        let copy = Map::Mutable {
+            size: copied().map(|(name, value)| size(name, value)).sum(),
+            map: copied()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+        };
+        Ok(self.table.push(Fields(copy))?)
     }
 
     fn drop(&mut self, fields: Resource<Fields>) -> Result<()> {
@@ -277,6 +281,10 @@ mod tests {
         let name = parse_name(name)?;
         let value = parse_value(&name, value.into())?;
         fields.append(name, value, limit)
+    }
+
+    fn size_of_all(fields: &mut Fields) -> usize {
+        *fields.change().unwrap().1
     }
 
     #[test]
@@ -309,9 +317,9 @@ mod tests {
                 "{value}"
             );
         }
-        fields.seal();
+        let mut sealed = Fields::immutable(Arc::new(fields.into_map()));
         assert!(matches!(
-            append(&mut fields, "x-c", "1", 10_000),
+            append(&mut sealed, "x-c", "1", 10_000),
             Err(HeaderError::Immutable)
         ));
     }
@@ -324,7 +332,7 @@ mod tests {
             .count();
         assert!((10..1000).contains(&many), "{many}");
         fields.remove(&HeaderName::from_static("x-a")).unwrap();
-        assert_eq!(fields.size, 0);
+        assert_eq!(size_of_all(&mut fields), 0);
         append(&mut fields, "x-a", "", 10_000).unwrap();
     }
 
@@ -334,17 +342,17 @@ mod tests {
         append(&mut fields, "x-a", "old", 10_000).unwrap();
         let name = HeaderName::from_static("x-a");
         let new = HeaderValue::from_static("new");
-        let size = fields.size;
+        let size = size_of_all(&mut fields);
         let refused = fields.replace(&name, vec![new.clone(); 1000], 10_000);
         assert!(matches!(refused, Err(HeaderError::Forbidden)));
-        assert_eq!(fields.map[&name], "old");
-        assert_eq!(fields.size, size);
+        assert_eq!(fields.map()[&name], "old");
+        assert_eq!(size_of_all(&mut fields), size);
         fields.replace(&name, vec![new; 2], 10_000).unwrap();
         assert_eq!(
-            fields.map.get_all(&name).iter().collect::<Vec<_>>(),
+            fields.map().get_all(&name).iter().collect::<Vec<_>>(),
             ["new"; 2]
         );
-        assert_eq!(fields.size, 2 * size);
+        assert_eq!(size_of_all(&mut fields), 2 * size);
     }
 
     #[test]

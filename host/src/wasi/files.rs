@@ -8,8 +8,7 @@
 
 use super::bindings::wasi::http::types::IoError;
 use super::entries::readable;
-use super::outgoing::BodyStream;
-use crate::pipe::{Chunk, FileChunk};
+use crate::pipe::{Chunk, FileChunk, Pipe};
 use crate::state::State;
 use bytes::{Bytes, BytesMut};
 use rustix::io::{Errno, ReadWriteFlags};
@@ -429,7 +428,7 @@ fn override_streams(linker: &mut Linker<State>) -> Result<()> {
                 let state = store.data_mut();
                 let result = match state.file_to_body(&output, &input) {
                     Some((cursor, body)) => {
-                        std::future::poll_fn(|context| body.pipe.poll_room(context)).await;
+                        std::future::poll_fn(|context| body.poll_room(context)).await;
                         splice_file(&cursor, &body, length, state.template.inline).await
                     }
                     None => state.table.blocking_splice(output, input, length).await,
@@ -446,10 +445,10 @@ impl State {
         &self,
         output: &Resource<DynOutputStream>,
         input: &Resource<DynInputStream>,
-    ) -> Option<(Arc<FileCursor>, BodyStream)> {
+    ) -> Option<(Arc<FileCursor>, Arc<Pipe>)> {
         let (_, cursor) = self.readers.iter().find(|(rep, _)| *rep == input.rep())?;
         let (_, body) = self.bodies.iter().find(|(rep, _)| *rep == output.rep())?;
-        (!cursor.is_ahead.load(Ordering::Relaxed)).then(|| (Arc::clone(cursor), body.clone()))
+        (!cursor.is_ahead.load(Ordering::Relaxed)).then(|| (Arc::clone(cursor), Arc::clone(body)))
     }
 }
 
@@ -457,7 +456,7 @@ impl State {
 /// the file was opened is not looked for again: should it be gone, the connection will notice.
 async fn splice_file(
     cursor: &FileCursor,
-    body: &BodyStream,
+    body: &Pipe,
     length: u64,
     inline: bool,
 ) -> StreamResult<u64> {

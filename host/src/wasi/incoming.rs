@@ -6,8 +6,9 @@ use crate::connection::input::SharedInput;
 use crate::http1::refusal::Refusal;
 use crate::state::State;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Uri};
+use http::{HeaderMap, Method, Uri, header};
 use std::future::poll_fn;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use wasmtime::Result;
@@ -21,8 +22,9 @@ use wasmtime_wasi::p2::{
 pub struct IncomingRequest {
     pub(crate) method: Method,
     pub(crate) target: Uri,
-    pub(crate) authority: String,
     pub(crate) fields: Arc<HeaderMap>,
+    /// The address it came to.
+    pub(crate) local: SocketAddr,
     /// The content, until it is consumed.
     pub(crate) content: Option<SharedInput>,
 }
@@ -106,6 +108,16 @@ impl Pollable for FutureTrailers {
     }
 }
 
+/// The authority a request is for (RFC 9110 7.1): of its target, else of Host. HTTP/1.0 may say
+/// neither; then it is for the address it came to.
+fn authority(request: &IncomingRequest) -> String {
+    match (request.target.authority(), request.fields.get(header::HOST)) {
+        (Some(authority), _) => authority.as_str().to_owned(),
+        (None, Some(host)) => String::from_utf8_lossy(host.as_bytes()).into_owned(),
+        (None, None) => request.local.to_string(),
+    }
+}
+
 impl State {
     fn request(&self) -> Result<&IncomingRequest> {
         self.request
@@ -144,7 +156,7 @@ impl http_types::HostIncomingRequest for State {
     }
 
     fn authority(&mut self, _: Resource<IncomingRequest>) -> Result<Option<String>> {
-        Ok(Some(self.request()?.authority.clone()))
+        Ok(Some(authority(self.request()?)))
     }
 
     fn headers(&mut self, _: Resource<IncomingRequest>) -> Result<Resource<Fields>> {

@@ -2,7 +2,7 @@
 
 use super::Fields;
 use super::bindings::wasi::http::types::{self as http_types, ErrorCode};
-use crate::pipe::{Chunk, Pipe};
+use crate::pipe::{Chunk, NotTaken, Pipe};
 use crate::state::State;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -19,24 +19,18 @@ pub struct ResponseOutparam;
 /// `outgoing-response`
 pub struct OutgoingResponse {
     status: StatusCode,
-    fields: Fields,
+    fields: HeaderMap,
     pipe: Option<Arc<Pipe>>,
 }
 
 /// `outgoing-body`. Dropped before it is finished, it breaks the response off.
 pub struct OutgoingBody {
     pipe: Arc<Pipe>,
-    /// The length that the response's fields promise.
-    promised: Option<u64>,
     has_stream: bool,
 }
 
 /// The response's content as an `output-stream`.
-#[derive(Clone)]
-pub(crate) struct BodyStream {
-    pub(crate) pipe: Arc<Pipe>,
-    pub(crate) promised: Option<u64>,
-}
+struct BodyStream(Arc<Pipe>);
 
 /// What a component answers: `response-outparam.set`.
 #[derive(Debug)]
@@ -48,26 +42,23 @@ pub(crate) struct Answer {
 }
 
 impl OutgoingBody {
-    pub(crate) fn new(pipe: Arc<Pipe>, promised: Option<u64>) -> Self {
+    pub(crate) fn new(pipe: Arc<Pipe>) -> Self {
         Self {
             pipe,
-            promised,
             has_stream: false,
         }
     }
 }
 
-impl BodyStream {
-    /// Writes a chunk, unless it is more than was promised.
-    pub(crate) fn push(&self, chunk: Chunk) -> StreamResult<()> {
-        let total = self.pipe.written() + chunk.length();
-        if self.promised.is_some_and(|promised| total > promised) {
-            let error = ErrorCode::HttpResponseBodySize(Some(total));
-            return Err(StreamError::LastOperationFailed(wasmtime::Error::from(
-                error,
-            )));
+impl From<NotTaken> for StreamError {
+    fn from(reason: NotTaken) -> Self {
+        match reason {
+            NotTaken::Closed => Self::Closed,
+            NotTaken::TooLong(length) => {
+                let error = ErrorCode::HttpResponseBodySize(Some(length));
+                Self::LastOperationFailed(error.into())
+            }
         }
-        self.pipe.push(chunk).map_err(|_| StreamError::Closed)
     }
 }
 
@@ -82,7 +73,7 @@ impl OutputStream for BodyStream {
         if bytes.is_empty() {
             Ok(())
         } else {
-            self.push(Chunk::Bytes(bytes))
+            Ok(self.0.push(Chunk::Bytes(bytes))?)
         }
     }
 
@@ -91,21 +82,20 @@ impl OutputStream for BodyStream {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        self.pipe.room().map_err(|_| StreamError::Closed)
+        self.0.room().map_err(|_| StreamError::Closed)
     }
 }
 
 #[async_trait]
 impl Pollable for BodyStream {
     async fn ready(&mut self) {
-        poll_fn(|context| self.pipe.poll_room(context)).await;
+        poll_fn(|context| self.0.poll_room(context)).await;
     }
 }
 
 impl http_types::HostOutgoingResponse for State {
     fn new(&mut self, fields: Resource<Fields>) -> Result<Resource<OutgoingResponse>> {
-        let mut fields = self.table.delete(fields)?;
-        fields.seal();
+        let fields = self.table.delete(fields)?.into_map();
         Ok(self.table.push(OutgoingResponse {
             status: StatusCode::OK,
             fields,
@@ -135,7 +125,7 @@ impl http_types::HostOutgoingResponse for State {
 
     fn headers(&mut self, response: Resource<OutgoingResponse>) -> Result<Resource<Fields>> {
         let fields = self.table.get(&response)?.fields.clone();
-        Ok(self.table.push(fields)?)
+        Ok(self.table.push(Fields::immutable(Arc::new(fields)))?)
     }
 
     fn body(
@@ -150,7 +140,6 @@ impl http_types::HostOutgoingResponse for State {
         // To HEAD, the length is that of what is not sent.
         let length = response
             .fields
-            .map
             .get(header::CONTENT_LENGTH)
             .filter(|_| !is_head);
         let promised = match length.map(|value| value.to_str().unwrap_or_default().parse()) {
@@ -158,9 +147,9 @@ impl http_types::HostOutgoingResponse for State {
             Some(Ok(length)) => Some(length),
             Some(Err(_)) => return Ok(Err(())),
         };
-        let pipe = Arc::new(Pipe::default());
+        let pipe = Arc::new(Pipe::new(promised));
         response.pipe = Some(Arc::clone(&pipe));
-        Ok(Ok(self.table.push(OutgoingBody::new(pipe, promised))?))
+        Ok(Ok(self.table.push(OutgoingBody::new(pipe))?))
     }
 
     fn drop(&mut self, response: Resource<OutgoingResponse>) -> Result<()> {
@@ -178,13 +167,10 @@ impl http_types::HostOutgoingBody for State {
         if std::mem::replace(&mut state.has_stream, true) {
             return Ok(Err(()));
         }
-        let body_stream = BodyStream {
-            pipe: Arc::clone(&state.pipe),
-            promised: state.promised,
-        };
-        let stream: DynOutputStream = Box::new(body_stream.clone());
+        let pipe = Arc::clone(&state.pipe);
+        let stream: DynOutputStream = Box::new(BodyStream(Arc::clone(&pipe)));
         let stream = self.table.push_child(stream, &body)?;
-        self.bodies.push((stream.rep(), body_stream));
+        self.bodies.push((stream.rep(), pipe));
         Ok(Ok(stream))
     }
 
@@ -193,18 +179,14 @@ impl http_types::HostOutgoingBody for State {
         body: Resource<OutgoingBody>,
         trailers: Option<Resource<Fields>>,
     ) -> Result<Result<(), ErrorCode>> {
-        let OutgoingBody { pipe, promised, .. } = self.table.delete(body)?;
-        let written = pipe.written();
-        if promised.is_some_and(|promised| promised != written) {
-            pipe.abort();
-            return Ok(Err(ErrorCode::HttpResponseBodySize(Some(written))));
-        }
+        let pipe = self.table.delete(body)?.pipe;
         let trailers = match trailers {
             Some(trailers) => self.table.delete(trailers)?.into_map(),
             None => HeaderMap::new(),
         };
-        pipe.finish(trailers);
-        Ok(Ok(()))
+        Ok(pipe
+            .finish(trailers)
+            .map_err(|written| ErrorCode::HttpResponseBodySize(Some(written))))
     }
 
     fn drop(&mut self, body: Resource<OutgoingBody>) -> Result<()> {
@@ -228,7 +210,7 @@ impl http_types::HostResponseOutparam for State {
                 } = self.table.delete(response)?;
                 Ok(Answer {
                     status,
-                    fields: fields.into_map(),
+                    fields,
                     pipe,
                 })
             }
