@@ -1,0 +1,184 @@
+//! Changes on conditions, in turn, and deletion.
+
+use super::*;
+
+#[test]
+fn conditional_uploads() {
+    let directory = alphabet();
+    let tag = request(&directory, Method::Get, "/files/a.txt")
+        .send()
+        .field("etag")
+        .unwrap();
+    let replaced = request(&directory, Method::Put, "/files/a.txt")
+        .field("if-match", &tag)
+        .send();
+    assert_eq!(replaced.status(), 204);
+    // Now it is another version.
+    assert_eq!(
+        request(&directory, Method::Put, "/files/a.txt")
+            .field("if-match", &tag)
+            .send()
+            .status(),
+        412
+    );
+    assert_eq!(
+        request(&directory, Method::Put, "/files/new")
+            .field("if-match", "*")
+            .send()
+            .status(),
+        412
+    );
+    assert_eq!(
+        request(&directory, Method::Put, "/files/new")
+            .field("if-none-match", "*")
+            .send()
+            .status(),
+        201
+    );
+    assert!(
+        directory
+            .names()
+            .iter()
+            .all(|name| !name.contains(".http-server-upload-"))
+    );
+}
+
+#[test]
+fn a_faster_client_wins() {
+    for (name, value) in [("if-none-match", "*"), ("if-match", "the tag")] {
+        let directory = alphabet();
+        let target = if name == "if-match" {
+            "/files/a.txt"
+        } else {
+            "/files/new"
+        };
+        let tag = request(&directory, Method::Get, "/files/a.txt")
+            .send()
+            .field("etag")
+            .unwrap();
+        let other = directory.clone();
+        let meanwhile = move || {
+            let fast = Request {
+                random: 1,
+                ..request(&other, Method::Put, target)
+            };
+            assert!(fast.send().status() < 300);
+        };
+        let slow = Request {
+            content: Ok("slow"),
+            meanwhile: Box::new(meanwhile),
+            ..request(&directory, Method::Put, target)
+        };
+        assert_eq!(
+            slow.field(name, if value == "*" { "*" } else { &tag })
+                .send()
+                .status(),
+            412,
+            "{name}"
+        );
+        assert_eq!(
+            directory
+                .content(target.strip_prefix("/files/").unwrap())
+                .as_deref(),
+            Some("content")
+        );
+    }
+}
+
+#[test]
+fn deletion() {
+    let directory = alphabet();
+    directory.link_to("in", Some("a.txt"));
+    directory.link_to("dir", Some("sub"));
+    let delete = |target: &str| request(&directory, Method::Delete, target);
+    assert_eq!(delete("/files/in").send().status(), 204);
+    assert_eq!(delete("/files/dir").send().status(), 204);
+    assert!(directory.content("a.txt").is_some() && directory.content("sub/b").is_some());
+    assert_eq!(
+        delete("/files/a.txt")
+            .field("if-match", "\"other\"")
+            .send()
+            .status(),
+        412
+    );
+    assert_eq!(
+        delete("/files/sub/b")
+            .field("if-match", "*")
+            .send()
+            .status(),
+        204
+    );
+    assert_eq!(
+        delete("/files/sub")
+            .field("if-match", "\"other\"")
+            .send()
+            .status(),
+        412
+    );
+    assert_eq!(delete("/files/sub/").send().status(), 204);
+    assert_eq!(delete("/files/a.txt").send().status(), 204);
+    assert_eq!(delete("/files/a.txt").send().status(), 404);
+    assert_eq!(directory.names(), [".hidden", "empty.txt"]);
+}
+
+/// The file by which another takes its turn to change `a.txt`.
+fn turn(directory: &Memory) -> String {
+    let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let (other, names) = (directory.clone(), std::rc::Rc::clone(&seen));
+    // The time is asked for while it is the request's turn.
+    let watched = Request {
+        now: Box::new(move || names.borrow_mut().extend(other.names())),
+        ..request(directory, Method::Delete, "/files/a.txt")
+    };
+    assert_eq!(watched.field("if-match", "\"other\"").send().status(), 412);
+    let names = seen.borrow();
+    let name = names.iter().find(|name| name.contains("-turn-"));
+    name.expect("it took no turn").clone()
+}
+
+#[test]
+fn who_acts_on_a_condition_waits_for_its_turn() {
+    for method in [Method::Put, Method::Delete] {
+        let directory = alphabet();
+        let turn = turn(&directory);
+        assert!(!directory.names().contains(&turn), "it was given back");
+        directory.add(&turn);
+        directory.set_modified(&turn, request(&directory, method, "").now());
+        let (other, paused) = (directory.clone(), std::rc::Rc::new(std::cell::Cell::new(0)));
+        let pauses = std::rc::Rc::clone(&paused);
+        let waiting = Request {
+            pause: Box::new(move || {
+                pauses.set(pauses.get() + 1);
+                if pauses.get() == 3 {
+                    other.remove_file(&turn).unwrap();
+                }
+            }),
+            ..request(&directory, method, "/files/a.txt")
+        };
+        assert_eq!(waiting.field("if-match", "*").send().status(), 204);
+        assert_eq!(paused.get(), 3);
+        assert!(
+            directory
+                .names()
+                .iter()
+                .all(|name| !name.contains("-turn-"))
+        );
+    }
+}
+
+#[test]
+fn the_turn_of_who_was_killed_is_over_in_ten_seconds() {
+    let directory = alphabet();
+    let turn = turn(&directory);
+    directory.add(&turn);
+    let now = request(&directory, Method::Put, "").now();
+    directory.set_modified(&turn, now - Duration::from_secs(11));
+    let put = request(&directory, Method::Put, "/files/a.txt").field("if-match", "*");
+    assert_eq!(put.send().status(), 204);
+    assert!(
+        directory
+            .names()
+            .iter()
+            .all(|name| !name.contains("-turn-"))
+    );
+}

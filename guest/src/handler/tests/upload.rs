@@ -1,0 +1,220 @@
+//! Storing files.
+
+use super::*;
+
+#[test]
+fn uploads_are_published_whole() {
+    for (method, target, status, name, location) in [
+        (Method::Post, "/files/new", 201, "new", Some("/files/new")),
+        (Method::Put, "/files/new", 201, "new", Some("/files/new")),
+        (
+            Method::Post,
+            "/files/a.txt",
+            201,
+            "a.txt",
+            Some("/files/a.txt"),
+        ),
+        (Method::Put, "/files/a.txt", 204, "a.txt", None),
+        (
+            Method::Put,
+            "/files/x/y%20z/%E2%82%AC",
+            201,
+            "x/y z/€",
+            Some("/files/x/y%20z/%E2%82%AC"),
+        ),
+        (
+            Method::Put,
+            "/files/sub/c",
+            201,
+            "sub/c",
+            Some("/files/sub/c"),
+        ),
+    ] {
+        let directory = alphabet();
+        let response = request(&directory, method, target).send();
+        assert_eq!(response.status(), status, "{method:?} {target}");
+        assert_eq!(response.field("location").as_deref(), location);
+        assert_eq!(directory.content(name).as_deref(), Some("content"));
+        let current = request(&directory, Method::Get, target)
+            .send()
+            .field("etag");
+        assert!(current.is_some() && response.field("etag") == current);
+        assert!(
+            directory
+                .names()
+                .iter()
+                .all(|name| !name.contains(".http-server-upload-"))
+        );
+    }
+}
+
+#[test]
+fn what_fails_leaves_nothing_behind() {
+    let cases = [
+        (Interrupted::CutShort, 400),
+        (Interrupted::TooSlow, 408),
+        (Interrupted::TooLarge, 413),
+        (Interrupted::Storage(Error::NoSpace), 507),
+        (Interrupted::Storage(Error::TooLarge), 413),
+        (Interrupted::Storage(Error::Other("broken".to_owned())), 500),
+    ];
+    for (interrupted, status) in cases {
+        for target in ["/files/a.txt", "/files/new", "/files/x/y/new"] {
+            let directory = alphabet();
+            let names = directory.names();
+            let response = Request {
+                content: Err(interrupted.clone()),
+                ..request(&directory, Method::Put, target)
+            }
+            .send();
+            assert_eq!(response.status(), status, "{interrupted:?}");
+            assert_eq!(directory.names(), names);
+            assert_eq!(
+                directory.content("a.txt").as_deref(),
+                Some("abcdefghijklmnopqrstuvwxyz")
+            );
+        }
+    }
+}
+
+#[test]
+fn an_upload_that_fails_takes_no_directory_from_another() {
+    let directory = Memory::with(&[("x/", ""), ("x/y/", "")]);
+    let other = directory.clone();
+    let remove = move || {
+        // There is something in them by the second time.
+        let _ = other.remove_directory("x/y");
+        let _ = other.remove_directory("x");
+    };
+    let once = std::cell::Cell::new(Some(remove));
+    let response = Request {
+        before: Box::new(move || once.take().into_iter().for_each(|remove| remove())),
+        ..request(&directory, Method::Put, "/files/x/y/new")
+    }
+    .send();
+    assert_eq!(response.status(), 201);
+    assert_eq!(directory.content("x/y/new").as_deref(), Some("content"));
+}
+
+#[test]
+fn a_link_that_leads_nowhere_is_no_directory() {
+    let directory = Memory::with(&[]);
+    directory.link_to("x", Some("nope"));
+    let response = request(&directory, Method::Put, "/files/x/new").send();
+    assert_eq!(
+        (response.status(), directory.names()),
+        (409, vec!["x".to_owned()])
+    );
+}
+
+#[test]
+fn uploads_that_are_refused_before_their_content_is_asked_for() {
+    for (name, value, status) in [
+        ("content-range", "bytes 0-4/10", 400),
+        ("content-encoding", "gzip", 415),
+        ("content-encoding", "identity, gzip", 415),
+        ("if-none-match", "*", 412),
+        ("if-match", "\"other\"", 412),
+        ("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT", 412),
+    ] {
+        let directory = alphabet();
+        let unread = || panic!("the content was asked for");
+        let request = Request {
+            meanwhile: Box::new(unread),
+            ..request(&directory, Method::Put, "/files/a.txt")
+        };
+        assert_eq!(
+            request.field(name, value).send().status(),
+            status,
+            "{name}: {value}"
+        );
+    }
+    let identity = request(&alphabet(), Method::Put, "/files/a.txt")
+        .field("content-encoding", "identity")
+        .send();
+    assert_eq!(identity.status(), 204);
+}
+
+#[test]
+fn a_read_only_directory_is_not_written_to() {
+    let directory = alphabet();
+    directory.set_read_only();
+    for (method, target) in [
+        (Method::Put, "/files/a.txt"),
+        (Method::Post, "/files/new"),
+        (Method::Put, "/files/x/new"),
+        (Method::Delete, "/files/a.txt"),
+    ] {
+        assert_eq!(
+            request(&directory, method, target).send().status(),
+            403,
+            "{method:?} {target}"
+        );
+    }
+    assert_eq!(
+        request(&directory, Method::Get, "/files/a.txt")
+            .send()
+            .status(),
+        200
+    );
+}
+
+#[test]
+fn an_upload_replaces_a_link_not_what_it_leads_to() {
+    let directory = alphabet();
+    directory.link_to("in", Some("a.txt"));
+    assert_eq!(
+        request(&directory, Method::Put, "/files/in")
+            .send()
+            .status(),
+        204
+    );
+    assert_eq!(directory.content("in").as_deref(), Some("content"));
+    assert_eq!(
+        directory.content("a.txt").as_deref(),
+        Some("abcdefghijklmnopqrstuvwxyz")
+    );
+}
+
+#[test]
+fn abandoned_uploads_are_swept() {
+    let directory = alphabet();
+    let young = UNIX_EPOCH + MODIFIED + Duration::from_secs(90 * 60);
+    for (name, is_old) in [
+        (".http-server-upload-old", true),
+        (".http-server-upload-young", false),
+        ("sub/.http-server-upload-old", true),
+    ] {
+        directory.add(name);
+        if !is_old {
+            directory.set_modified(name, young);
+        }
+    }
+    assert_eq!(
+        request(&directory, Method::Put, "/files/new")
+            .send()
+            .status(),
+        201
+    );
+    let names = directory.names();
+    assert!(!names.iter().any(|name| name == ".http-server-upload-old"));
+    assert!(names.iter().any(|name| name == ".http-server-upload-young"));
+    assert!(
+        names
+            .iter()
+            .any(|name| name == "sub/.http-server-upload-old"),
+        "another directory is left alone"
+    );
+}
+
+/// RFC 9110 9.3.4: whether a name was new is known when the content has come.
+#[test]
+fn what_another_stored_meanwhile_is_replaced() {
+    let directory = alphabet();
+    let other = directory.clone();
+    let slow = Request {
+        meanwhile: Box::new(move || other.add("new")),
+        ..request(&directory, Method::Put, "/files/new")
+    };
+    assert_eq!(slow.send().status(), 204);
+}
