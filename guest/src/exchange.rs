@@ -40,6 +40,13 @@ pub trait Exchange {
     /// Waits for a moment.
     fn pause(&self);
 
+    /// Receives the request's content, and throws it away.
+    ///
+    /// # Errors
+    ///
+    /// [`Interrupted`] if it is not whole.
+    fn discard(&self) -> Result<(), Interrupted>;
+
     /// Moves the request's content to the end of `file`.
     ///
     /// # Errors

@@ -119,7 +119,7 @@ impl Rejection {
             R::AsteriskForm => (Status::BAD_REQUEST, "The target * is for OPTIONS only."),
             R::ContentCutShort => (
                 Status::BAD_REQUEST,
-                "The content ended before it was whole, and nothing was stored.",
+                "The content ended before it was whole, and nothing was changed.",
             ),
             R::Forbidden => (
                 Status::FORBIDDEN,
@@ -148,7 +148,7 @@ impl Rejection {
             ),
             R::ContentTooSlow => (
                 Status::REQUEST_TIMEOUT,
-                "The content did not come in time, and nothing was stored.",
+                "The content did not come in time, and nothing was changed.",
             ),
             R::IsDirectory => (
                 Status::CONFLICT,
@@ -206,6 +206,8 @@ impl Rejection {
                 .field("content-range", format!("bytes */{length}"))
                 .field("vary", "accept-encoding"),
             Rejection::NotAcceptable => outcome.field("vary", "accept-encoding"),
+            // RFC 9110 15.5.16
+            Rejection::ContentCoding => outcome.field("accept-encoding", "identity"),
             _ => outcome,
         }
     }

@@ -80,9 +80,11 @@ impl Bench {
         let head = Head::parse(head, self.config.head_limits());
         let head = head.map_err(|refusal| wasmtime::format_err!("{refusal:?}"))?;
         let limit = self.config.limits.content_size;
-        self.input
+        let begun = self
+            .input
             .lock()
             .begin_content(&head, limit, self.config.head_limits());
+        begun.map_err(|refusal| wasmtime::format_err!("{refusal:?}"))?;
         let kept = instance.map(|instance| instance.0);
         let mut call = Call::begin(&self.program, kept, 1, head, self.local, &self.input);
         let answer = poll_fn(|context| call.poll_answer(context)).await?;

@@ -1,6 +1,7 @@
 //! The flags, as they are typed; [`Cli::into_config`] says what they mean.
 
 use crate::config::{Component, Config, FileIo, Isolation, Limits, Mapping, Timeouts};
+use crate::http1::head::LONGEST_TARGET;
 use crate::log::{Format, Level};
 use bytesize::ByteSize;
 use clap::{Args, Parser, ValueEnum};
@@ -147,10 +148,11 @@ struct LimitArgs {
     )]
     max_queue: usize,
 
-    /// A request's target, in bytes: 414
+    /// A request's target, in bytes, 65534 at most: 414
     #[arg(
         long,
         value_name = "BYTES",
+        value_parser = target_size,
         env = "HTTP_SERVER_MAX_TARGET_SIZE",
         default_value = "8KiB"
     )]
@@ -431,6 +433,14 @@ impl TimeoutArgs {
     }
 }
 
+fn target_size(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    if size.as_u64() > LONGEST_TARGET {
+        return Err(format!("it can be {LONGEST_TARGET} bytes at most"));
+    }
+    Ok(size)
+}
+
 fn variable(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -457,6 +467,12 @@ mod tests {
     #[test]
     fn the_flags_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_target_can_be_no_longer_than_can_be_represented() {
+        let read = |size| Cli::read(["http-server", "--max-target-size", size]);
+        assert!(read("65534").is_ok() && read("64KiB").is_err());
     }
 
     #[test]

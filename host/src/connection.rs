@@ -167,7 +167,7 @@ impl Connection {
             let too_slow = self
                 .timer
                 .poll_until(context, begun + shared.config.timeouts.header);
-            too_slow.map(|()| Turn::Refuse(Refusal::HeadTooSlow, false))
+            too_slow.map(|()| Turn::Refuse(Refusal::HeadTooSlow, input.is_head()))
         })
         .await
     }

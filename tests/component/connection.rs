@@ -59,6 +59,14 @@ on_both_hosts! {
         assert!(received.to_lowercase().contains("\r\nconnection: close\r\n") && received.ends_with("\r\n\r\na"));
     }
 
+    /// RFC 9110 9.3.2: also where it is refused, and after an empty line (RFC 9112 2.2).
+    fn head_that_is_refused_has_no_content(server, bare) {
+        for empty_lines in ["", "\r\n", "\r\n\r\n"] {
+            let received = server.raw(format!("{empty_lines}HEAD / HTTP/1.1\r\nBad\r\n\r\n"));
+            assert!(received.starts_with("HTTP/1.1 400 ") && received.ends_with("\r\n\r\n"), "{received}");
+        }
+    }
+
     fn garbage_is_400_and_the_end(server, bare) {
         for garbage in ["GARBAGE\r\n\r\n", "\x16\x03\x01\0\0", "\0\r\n\r\n", "GET /\r\n"] {
             let received = server.raw(garbage);
@@ -86,6 +94,18 @@ on_both_hosts! {
         for content in ["+5\r\nhello\r\n0\r\n\r\n", "5\nhello\r\n0\r\n\r\n", "3\r\nhello\r\n0\r\n\r\n", "5\r\nhelloXX0\r\n\r\n"] {
             assert_eq!(smuggle(server, "Transfer-Encoding: chunked", content), "400", "{content:?}");
         }
+    }
+
+    /// RFC 9112 8: what was cut off is no whole request, and is not acted upon.
+    fn a_request_that_is_cut_off_deletes_nothing(server, alphabet) {
+        for content in ["Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n5\r\nabc"] {
+            let mut connection = server.connect();
+            connection.send(format!("DELETE /files/a.txt HTTP/1.1\r\nHost: x\r\n{content}")).unwrap();
+            connection.finish_sending().unwrap();
+            connection.receive_to_end();
+            assert_eq!(server.names(), ["a.txt"], "{content:?}");
+        }
+        assert_eq!(server.request("DELETE", "/files/a.txt").content("abc").send().status, 204);
     }
 
     fn content_that_nobody_reads_does_not_become_a_request(server, bare) {
@@ -160,6 +180,14 @@ on_ours_only! {
     /// hyper skips whatever follows the semicolon of a chunk.
     fn a_chunk_extension_without_a_name_is_refused(server, alphabet) {
         assert_eq!(smuggle(server, "Transfer-Encoding: chunked", "5;\r\nhello\r\n0\r\n\r\n"), "400");
+    }
+
+    /// hyper looks at content only as far as somebody reads it.
+    fn malformed_chunks_that_nobody_reads_are_refused(server, alphabet) {
+        for content in ["ZZ\r\n", "2\r\nhi\r\nZZ\r\n", "0\r\nX: y\n\r\n"] {
+            let request = format!("GET /echo/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{content}");
+            assert_eq!(statuses(&server.raw(request)), ["400"], "{content:?}");
+        }
     }
 
     /// hyper looks at the first Host only, against RFC 9112 3.2.

@@ -268,6 +268,17 @@ fn header_timeout_408() {
     connection.expect_end().unwrap();
 }
 
+/// RFC 9110 9.3.2
+#[test]
+fn header_timeout_of_head_has_no_content() {
+    let server = server(&["--header-timeout=100ms"]);
+    let received = server.raw("HEAD / HTTP/1.1\r\nHost: x\r\n");
+    assert!(
+        received.starts_with("HTTP/1.1 408 ") && received.ends_with("\r\n\r\n"),
+        "{received}"
+    );
+}
+
 #[test]
 fn who_says_nothing_is_not_waited_for() {
     let server = server(&["--header-timeout=200ms"]);

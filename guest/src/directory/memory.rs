@@ -38,6 +38,8 @@ pub(crate) struct MemoryFile {
     content: Rc<RefCell<Vec<u8>>>,
     modified: Rc<Cell<SystemTime>>,
     identity: u64,
+    /// It may not be opened.
+    forbidden: Rc<Cell<bool>>,
     /// How many bytes may be written before there is no space left.
     pub(crate) space: Rc<Cell<usize>>,
 }
@@ -80,6 +82,10 @@ impl Memory {
         self.file(name).unwrap().modified.set(modified);
     }
 
+    pub(crate) fn forbid(&self, name: &str) {
+        self.file(name).unwrap().forbidden.set(true);
+    }
+
     /// An empty file, made by somebody else.
     pub(crate) fn add(&self, name: &str) {
         self.insert(name, Node::File(self.new_file()));
@@ -116,6 +122,7 @@ impl Memory {
             content: Rc::default(),
             modified: Rc::new(Cell::new(UNIX_EPOCH + MODIFIED)),
             identity: self.tree.identities.get(),
+            forbidden: Rc::default(),
             space: Rc::new(Cell::new(1 << 20)),
         }
     }
@@ -232,6 +239,7 @@ impl Directory for Memory {
     fn open(&self, path: &str) -> Result<MemoryFile, Error> {
         self.tree.opened.set(self.tree.opened.get() + 1);
         match self.find(path, true)? {
+            (_, Node::File(file)) if file.forbidden.get() => Err(Error::Access),
             (_, Node::File(file)) => Ok(file),
             (_, Node::Fifo) => panic!("opening a FIFO blocks"),
             _ => Err(Error::IsDirectory),

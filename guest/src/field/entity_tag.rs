@@ -116,10 +116,12 @@ impl TagList {
         }
     }
 
-    /// Parses a list. What is no tag matches nothing: an If-Match of it fails, as it should.
+    /// Parses a list. What is no tag matches nothing: an If-Match of it fails, as it should. `*` is
+    /// not to be one of several, but is what it is: an If-None-Match of it that a proxy has sent twice
+    /// is still not to replace anything.
     #[must_use]
     pub fn parse(list: &str) -> Self {
-        if super::trim(list) == "*" {
+        if elements(list).any(|element| element == "*") {
             Self::Any
         } else {
             Self::Tags(elements(list).filter_map(EntityTag::parse).collect())
@@ -215,7 +217,10 @@ mod tests {
                 "W/\"a,b\" ,, \"c\"",
                 TagList::Tags(vec![tag(true, "a,b"), tag(false, "c")]),
             ),
-            ("*, \"a\"", TagList::Tags(vec![tag(false, "a")])),
+            ("*,*", TagList::Any),
+            (", *", TagList::Any),
+            ("*, \"a\"", TagList::Any),
+            ("\"*\"", TagList::Tags(vec![tag(false, "*")])),
             ("a, \"b\"", TagList::Tags(vec![tag(false, "b")])),
             ("", TagList::Tags(vec![])),
         ] {

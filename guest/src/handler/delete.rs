@@ -31,6 +31,8 @@ pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
         Kind::File | Kind::Link | Kind::Other => return Err(Rejection::NotFound),
     }
 
+    // What is cut off or malformed is not to be acted upon.
+    exchange.discard()?;
     let preconditions = Preconditions::parse_to_write(exchange.fields());
     let (around, name) = path.split();
     let innermost = if preconditions.are_given() && !around.is_empty() {

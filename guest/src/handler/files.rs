@@ -1,10 +1,10 @@
 //! GET and HEAD of `/files/{path}`.
 
-use super::select::{Selected, in_parts, select};
+use super::select::{Selected, select};
 use super::{Handled, listing};
 use crate::directory::{Directory, Error, File, Kind};
 use crate::exchange::{Exchange, Settings};
-use crate::field::range::{ByteRange, RangeSet, Selection};
+use crate::field::range::{ByteRange, RangeSet, Selection, if_range_holds};
 use crate::media_type;
 use crate::outcome::{Content, Outcome, Part, Status};
 use crate::path::FilePath;
@@ -71,7 +71,12 @@ fn file<X: Exchange>(
 ) -> Handled<X> {
     let fields = exchange.fields();
     let media_type = media_type::of(path.as_str());
-    let selected = select(exchange, directory, path, &media_type, settings)?;
+    let ranges = match exchange.method() {
+        Method::Get => RangeSet::parse(fields),
+        _ => None,
+    };
+    let in_parts = ranges.is_some();
+    let selected = select(exchange, directory, path, &media_type, settings, in_parts)?;
     match Preconditions::parse(fields).evaluate(Some(&selected.representation), true) {
         Verdict::Failed => {
             let failed = Rejection::PreconditionFailed.into_outcome();
@@ -83,11 +88,16 @@ fn file<X: Exchange>(
         Verdict::Proceed => {}
     }
 
-    let (selected, selection) = match RangeSet::parse(fields) {
-        Some(ranges) if exchange.method() == Method::Get => in_parts(selected, &ranges, fields),
-        _ => (selected, Selection::Whole),
-    };
     let length = selected.representation.length;
+    let selection = match ranges {
+        // Nobody knows the length of what is coded on the fly.
+        Some(ranges)
+            if !selected.on_the_fly && if_range_holds(fields, &selected.representation) =>
+        {
+            ranges.resolve(length)
+        }
+        _ => Selection::Whole,
+    };
     let outcome = |status| {
         let outcome = describe(Outcome::empty(status), &selected);
         let outcome = outcome.field("x-content-type-options", "nosniff");

@@ -3,9 +3,7 @@
 use super::FileOf;
 use crate::directory::{Directory, File, Kind, Metadata};
 use crate::exchange::{Exchange, Settings};
-use crate::field::Fields;
 use crate::field::accept_encoding::{AcceptEncoding, Coding};
-use crate::field::range::{RangeSet, Selection, if_range_holds};
 use crate::media_type;
 use crate::path::FilePath;
 use crate::rejection::Rejection;
@@ -24,25 +22,18 @@ pub(super) struct Selected<F> {
     pub(super) on_the_fly: bool,
 }
 
-impl<F> Selected<F> {
-    /// The representation that a range is of.
-    fn representation_in_parts(&self) -> Representation {
-        let mut representation = self.representation.clone();
-        if let (true, Some(name)) = (self.on_the_fly, self.coding.name()) {
-            representation.entity_tag = representation.entity_tag.uncoded(name);
-        }
-        representation
-    }
-}
-
 /// Selects by Accept-Encoding: a precompressed sibling if there is one, else the file, which is
 /// coded on the fly if that is worth it or the client takes nothing else.
+///
+/// Parts are of the file itself where it would be coded on the fly, and so are the preconditions that
+/// come with them: the tag that a part has is good to ask for the next one.
 pub(super) fn select<X: Exchange>(
     exchange: &X,
     directory: &X::Directory,
     path: &FilePath,
     media_type: &str,
     settings: Settings,
+    in_parts: bool,
 ) -> Result<Selected<FileOf<X>>, Rejection> {
     let now = exchange.now();
     let file = directory.open(path.as_str())?;
@@ -63,17 +54,33 @@ pub(super) fn select<X: Exchange>(
             }
         }
     }
-    let precompressed = available.len();
-    let worth_it =
-        representation.length >= LEAST_COMPRESSED && media_type::is_compressible(media_type);
+    let mut siblings = available.len();
+    let worth_it = !in_parts
+        && representation.length >= LEAST_COMPRESSED
+        && media_type::is_compressible(media_type);
     if worth_it || !accept.accepts(Coding::Identity) {
         available.push(Coding::Gzip);
     }
     available.push(Coding::Identity);
 
-    let coding = accept
-        .negotiate(&available)
-        .ok_or(Rejection::NotAcceptable)?;
+    let coding = loop {
+        let coding = accept
+            .negotiate(&available)
+            .ok_or(Rejection::NotAcceptable)?;
+        let of_it = available[..siblings].iter().position(|it| *it == coding);
+        let Some(position) = of_it else { break coding };
+        if let Ok(file) = directory.open(&sibling(path, coding)) {
+            return Ok(Selected {
+                representation: Representation::of(&file, now)?,
+                file,
+                coding,
+                on_the_fly: false,
+            });
+        }
+        // It can't be read, or is gone by now.
+        available.remove(position);
+        siblings -= 1;
+    };
     let Some(name) = coding.name() else {
         return Ok(Selected {
             file,
@@ -82,16 +89,6 @@ pub(super) fn select<X: Exchange>(
             on_the_fly: false,
         });
     };
-    if available[..precompressed].contains(&coding) {
-        let file = directory.open(&sibling(path, coding))?;
-        let representation = Representation::of(&file, now)?;
-        return Ok(Selected {
-            file,
-            representation,
-            coding,
-            on_the_fly: false,
-        });
-    }
     let entity_tag = representation.entity_tag.coded(name);
     Ok(Selected {
         file,
@@ -102,33 +99,6 @@ pub(super) fn select<X: Exchange>(
         coding,
         on_the_fly: true,
     })
-}
-
-/// What the ranges select, evaluated last (RFC 9110 14.2). Where the file would be coded on the fly,
-/// they are of the file itself, since nobody knows the length of the other; a client that takes
-/// only that gets it whole.
-pub(super) fn in_parts<F>(
-    selected: Selected<F>,
-    ranges: &RangeSet,
-    fields: &Fields,
-) -> (Selected<F>, Selection) {
-    let has_parts = !selected.on_the_fly || AcceptEncoding::parse(fields).accepts(Coding::Identity);
-    let in_parts = selected.representation_in_parts();
-    let selection = if has_parts && if_range_holds(fields, &in_parts) {
-        ranges.resolve(in_parts.length)
-    } else {
-        Selection::Whole
-    };
-    if selection == Selection::Whole || !selected.on_the_fly {
-        return (selected, selection);
-    }
-    let selected = Selected {
-        representation: in_parts,
-        coding: Coding::Identity,
-        on_the_fly: false,
-        ..selected
-    };
-    (selected, selection)
 }
 
 fn sibling(path: &FilePath, coding: Coding) -> String {

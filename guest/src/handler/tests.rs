@@ -95,6 +95,9 @@ impl Exchange for Request {
     fn pause(&self) {
         (self.pause)();
     }
+    fn discard(&self) -> Result<(), Interrupted> {
+        self.content.clone().map(drop)
+    }
     fn receive(&self, file: &MemoryFile) -> Result<(), Interrupted> {
         let content = self.content.clone()?;
         file.append(content.as_bytes())

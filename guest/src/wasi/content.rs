@@ -63,3 +63,14 @@ pub(super) fn splice_all(output: &OutputStream, input: &InputStream) -> Result<(
         }
     }
 }
+
+/// Throws away everything until `input` ends.
+pub(super) fn skip_all(input: &InputStream) -> Result<(), Failure> {
+    loop {
+        match input.blocking_skip(SPLICE) {
+            Ok(_) => {}
+            Err(StreamError::Closed) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

@@ -107,18 +107,27 @@ impl Exchange for WasiExchange {
         wasi::clocks::monotonic_clock::subscribe_duration(PAUSE).block();
     }
 
+    fn discard(&self) -> Result<(), Interrupted> {
+        let content = self.content().ok_or(Interrupted::CutShort)?;
+        content::skip_all(&content.stream).map_err(interrupted)
+    }
+
     fn receive(&self, file: &WasiFile) -> Result<(), Interrupted> {
         let content = self.content().ok_or(Interrupted::CutShort)?;
         let output = file.output().map_err(Interrupted::Storage)?;
-        content::splice_all(&output, &content.stream).map_err(|failure| match failure {
-            Failure::Closed => Interrupted::CutShort,
-            Failure::Error(error) => match http_error_code(&error) {
-                Some(ErrorCode::HttpRequestBodySize(_)) => Interrupted::TooLarge,
-                Some(ErrorCode::ConnectionReadTimeout) => Interrupted::TooSlow,
-                Some(_) => Interrupted::CutShort,
-                None => super::directory::stream_error(&error)
-                    .map_or(Interrupted::CutShort, Interrupted::Storage),
-            },
-        })
+        content::splice_all(&output, &content.stream).map_err(interrupted)
+    }
+}
+
+fn interrupted(failure: Failure) -> Interrupted {
+    match failure {
+        Failure::Closed => Interrupted::CutShort,
+        Failure::Error(error) => match http_error_code(&error) {
+            Some(ErrorCode::HttpRequestBodySize(_)) => Interrupted::TooLarge,
+            Some(ErrorCode::ConnectionReadTimeout) => Interrupted::TooSlow,
+            Some(_) => Interrupted::CutShort,
+            None => super::directory::stream_error(&error)
+                .map_or(Interrupted::CutShort, Interrupted::Storage),
+        },
     }
 }

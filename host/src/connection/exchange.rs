@@ -2,7 +2,7 @@
 
 use super::{CLEANUP, Connection, Next, lap};
 use crate::config::Isolation;
-use crate::http1::framing::{Framing, takes_trailers};
+use crate::http1::framing::takes_trailers;
 use crate::http1::head::Head;
 use crate::http1::refusal::Refusal;
 use crate::instance::sentence;
@@ -53,16 +53,11 @@ impl Connection {
             persists: head.persists,
             takes_trailers: takes_trailers(&head.fields),
         };
-        let limit = config.limits.content_size;
-        if matches!(head.framing, Framing::Length(length) if length > limit) {
-            return self
-                .refuse(Refusal::ContentTooLarge, asked.method == Method::HEAD)
-                .await;
+        let (limit, limits) = (config.limits.content_size, config.head_limits());
+        let begun = self.input.lock().begin_content(&head, limit, limits);
+        if let Err(refusal) = begun {
+            return self.refuse(refusal, asked.method == Method::HEAD).await;
         }
-        self.input
-            .lock()
-            .begin_content(&head, limit, config.head_limits());
-
         let mut lease = match self.admit().await {
             Ok(lease) => lease,
             Err(Halt::Refuse(refusal)) => {

@@ -217,9 +217,9 @@ impl Input {
         limits: HeadLimits,
     ) -> Poll<Result<Option<Head>, Unanswered>> {
         loop {
-            // Whatever is wrong with it, HEAD gets no content.
-            let is_head = self.buffer.starts_with(b"HEAD ");
-            match self.take_head(limits) {
+            let skipped = self.skip_empty_lines();
+            let is_head = self.is_head();
+            match skipped.and_then(|()| self.take_head(limits)) {
                 Ok(None) => {}
                 head => {
                     return Poll::Ready(
@@ -244,8 +244,12 @@ impl Input {
         }
     }
 
-    /// Takes a head from the buffer, if it is all there.
-    fn take_head(&mut self, limits: HeadLimits) -> Result<Option<Head>, Refusal> {
+    /// Whether what has come of a request is for HEAD: whatever is wrong with it, it gets no content.
+    pub(crate) fn is_head(&self) -> bool {
+        self.buffer.starts_with(b"HEAD ")
+    }
+
+    fn skip_empty_lines(&mut self) -> Result<(), Refusal> {
         while self.scanned == 0 && self.buffer.starts_with(b"\r\n") {
             self.buffer.advance(2);
             self.empty_lines += 1;
@@ -253,6 +257,11 @@ impl Input {
                 return Err(Refusal::RequestLine);
             }
         }
+        Ok(())
+    }
+
+    /// Takes a head from the buffer, if it is all there.
+    fn take_head(&mut self, limits: HeadLimits) -> Result<Option<Head>, Refusal> {
         if self.buffer.is_empty() || self.buffer[..] == b"\r"[..] {
             return Ok(None);
         }
@@ -270,14 +279,29 @@ impl Input {
     }
 
     /// Begins with the content of a request, of at most `limit` bytes.
-    pub(crate) fn begin_content(&mut self, head: &Head, limit: u64, limits: HeadLimits) {
+    ///
+    /// # Errors
+    ///
+    /// What has come of it already is malformed, which a component that reads none would not see.
+    pub(crate) fn begin_content(
+        &mut self,
+        head: &Head,
+        limit: u64,
+        limits: HeadLimits,
+    ) -> Result<(), Refusal> {
         let coding = match head.framing {
             Framing::Length(0) => Coding::Done(HeaderMap::new()),
+            Framing::Length(length) if length > limit => return Err(Refusal::ContentTooLarge),
             Framing::Length(length) => Coding::Length(length),
-            Framing::Chunked => Coding::Chunked(Decoder::new(limits.head, limits.fields)),
+            Framing::Chunked => {
+                let decoder = Decoder::new(limits.head, limits.fields);
+                decoder.clone().check(&self.buffer)?;
+                Coding::Chunked(decoder)
+            }
         };
         let is_expected = head.expects_continue && head.framing != Framing::Length(0);
         self.content = Content::new(coding, limit, is_expected, !head.method.is_safe());
+        Ok(())
     }
 
     /// How much of the content has come.

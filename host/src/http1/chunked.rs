@@ -22,7 +22,7 @@ const LONGEST_LINE: usize = 4096;
 const MOST_EXTENSIONS: usize = 16 * 1024;
 
 /// Decodes one message's content.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Decoder {
     state: State,
     extensions: usize,
@@ -65,6 +65,16 @@ impl Decoder {
             largest_trailers,
             most_trailers,
         }
+    }
+
+    /// Looks for what is wrong with content of which `beginning` has come.
+    pub(crate) fn check(mut self, beginning: &[u8]) -> Result<(), Refusal> {
+        let mut buffer = BytesMut::from(beginning);
+        while !matches!(
+            self.decode(&mut buffer)?,
+            Decoded::Incomplete | Decoded::End(_)
+        ) {}
+        Ok(())
     }
 
     /// Decodes from the front of `buffer`, taking from it what was used.
@@ -118,9 +128,10 @@ impl Decoder {
                         find(buffer, b"\r\n\r\n").map(|at| at + 4)
                     };
                     let Some(end) = end.filter(|&end| end <= self.largest_trailers) else {
-                        let too_large = buffer.len() > self.largest_trailers;
-                        return if too_large {
+                        return if buffer.len() > self.largest_trailers {
                             Err(Refusal::FieldsTooLarge)
+                        } else if has_bare_line_feed(buffer) {
+                            Err(Refusal::FieldLine)
                         } else {
                             Ok(Decoded::Incomplete)
                         };
@@ -137,6 +148,11 @@ impl Decoder {
             }
         }
     }
+}
+
+/// Whether there is a line feed without its carriage return: the end of the trailers would never come.
+fn has_bare_line_feed(section: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', section).any(|end| !section[..end].ends_with(b"\r"))
 }
 
 /// Takes a line from the buffer, without its CRLF.
@@ -206,14 +222,18 @@ fn skip_token(text: &[u8]) -> Option<&[u8]> {
     (end > 0).then(|| &text[end..])
 }
 
+/// Skips a quoted string; no control character is part of one, with a backslash or without
+/// (RFC 9110 5.6.4).
 fn skip_quoted(text: &[u8]) -> Option<&[u8]> {
     let mut bytes = text.iter().enumerate().skip(1);
     while let Some((index, &byte)) = bytes.next() {
-        match byte {
+        let quoted = match byte {
             b'"' => return Some(&text[index + 1..]),
-            b'\\' => drop(bytes.next()),
-            0x20.. | b'\t' if byte != 0x7f => {}
-            _ => return None,
+            b'\\' => *bytes.next()?.1,
+            byte => byte,
+        };
+        if quoted != b'\t' && quoted.is_ascii_control() {
+            return None;
         }
     }
     None
@@ -271,6 +291,7 @@ mod tests {
             ("5;a\r\nhello\r\n0;b=c\r\n\r\n", "hello", ""),
             ("5 ; a = b\r\nhello\r\n0\r\n\r\n", "hello", ""),
             ("5;a=\"b;\\\"c\";d\r\nhello\r\n0\r\n\r\n", "hello", ""),
+            ("5;a=\"\\\t\\ \t\u{e9}\"\r\nhello\r\n0\r\n\r\n", "hello", ""),
             ("5\r\n\r\n\r\n\n\r\n0\r\n\r\n", "\r\n\r\n\n", ""),
         ] {
             for step in [1, 3, coded.len()] {
@@ -303,6 +324,18 @@ mod tests {
         assert_eq!(decode(b"0\r\nX-A : 1\r\n\r\n", 64), Err(Refusal::FieldLine));
     }
 
+    /// The end would never come.
+    #[test]
+    fn a_bare_line_feed_in_a_trailer_is_seen_at_once() {
+        for trailers in ["X: y\n", "\n", "X: y\r\nZ\n"] {
+            let coded = format!("1\r\nx\r\n0\r\n{trailers}");
+            for step in [1, coded.len()] {
+                let refused = decode(coded.as_bytes(), step);
+                assert_eq!(refused, Err(Refusal::FieldLine), "{trailers:?} by {step}");
+            }
+        }
+    }
+
     #[test]
     fn malformed() {
         for coded in [
@@ -324,6 +357,12 @@ mod tests {
             "5;a\rb\r\nhello\r\n0\r\n\r\n",
             "5;a=\r\nhello\r\n0\r\n\r\n",
             "5;a=\"b\r\nhello\r\n0\r\n\r\n",
+            // RFC 9110 5.6.4: control characters are quoted no more than written.
+            "5;a=\"\u{1}\"\r\nhello\r\n0\r\n\r\n",
+            "5;a=\"\\\r\"\r\nhello\r\n0\r\n\r\n",
+            "5;a=\"\\\0\"\r\nhello\r\n0\r\n\r\n",
+            "5;a=\"\\\u{7f}\"\r\nhello\r\n0\r\n\r\n",
+            "5;a=\"\\\r\nhello\r\n0\r\n\r\n",
             "10000000000000005\r\nhello",
             "FFFFFFFFFFFFFFFF\r\nhello",
             "-1\r\n",

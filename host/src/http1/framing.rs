@@ -77,15 +77,14 @@ pub(crate) fn takes_trailers(fields: &HeaderMap) -> bool {
 
 /// Whether the client waits for `100 Continue` before it sends its content.
 pub(crate) fn expects_continue(fields: &HeaderMap) -> Result<bool, Refusal> {
-    if !fields.contains_key(header::EXPECT) {
-        return Ok(false);
+    let mut expects = false;
+    for expectation in elements(fields, &header::EXPECT) {
+        if !expectation.eq_ignore_ascii_case(b"100-continue") {
+            return Err(Refusal::Expectation);
+        }
+        expects = true;
     }
-    let is_continue = |expectation: &[u8]| expectation.eq_ignore_ascii_case(b"100-continue");
-    if elements(fields, &header::EXPECT).all(is_continue) {
-        Ok(true)
-    } else {
-        Err(Refusal::Expectation)
-    }
+    Ok(expects)
 }
 
 /// The elements of a list, all its lines together; empty ones are ignored (RFC 9110 5.6.1).
@@ -188,7 +187,12 @@ mod tests {
             (&[][..], Ok(false)),
             (&[("expect", "100-continue")], Ok(true)),
             (&[("expect", "100-Continue")], Ok(true)),
+            (&[("expect", "")], Ok(false)),
             (&[("expect", "200-ok")], Err(Refusal::Expectation)),
+            (
+                &[("expect", "100-continue, 200-ok")],
+                Err(Refusal::Expectation),
+            ),
         ] {
             assert_eq!(expects_continue(&fields(lines)), expected, "{lines:?}");
         }

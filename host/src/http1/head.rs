@@ -46,6 +46,12 @@ pub(crate) struct Head {
 /// The methods that are known are not longer; more than this is none of them.
 const LONGEST_METHOD: usize = 64;
 
+/// A target that is longer can't be represented: so long may the limit be.
+pub(crate) const LONGEST_TARGET: u64 = u16::MAX as u64 - 1;
+
+/// The same of the name of a field.
+const LONGEST_NAME: usize = u16::MAX as usize;
+
 /// Looks for the end of the head in `buffer`, which begins with the request line; `scanned` bytes
 /// of it were looked at before. Returns the length of the head, or nothing if it is not there yet.
 ///
@@ -240,6 +246,9 @@ fn find_line_end(bytes: &[u8]) -> Option<usize> {
 /// Splits a line. White space before the colon, or at the beginning, is part of no name.
 fn parse_field(line: &[u8]) -> Result<(HeaderName, &[u8]), Refusal> {
     let colon = memchr::memchr(b':', line).ok_or(Refusal::FieldLine)?;
+    if colon > LONGEST_NAME {
+        return Err(Refusal::FieldsTooLarge);
+    }
     let name = HeaderName::from_bytes(&line[..colon]).map_err(|_| Refusal::FieldLine)?;
     Ok((name, trim(&line[colon + 1..])))
 }
@@ -495,6 +504,20 @@ mod tests {
             )),
             Some(Refusal::FieldsTooLarge)
         );
+    }
+
+    #[test]
+    fn a_name_that_can_t_be_represented_is_too_large() {
+        let limits = HeadLimits {
+            head: 100_000,
+            ..LIMITS
+        };
+        for (length, expected) in [(65_535, None), (65_536, Some(Refusal::FieldsTooLarge))] {
+            let name = "a".repeat(length);
+            let text = format!("GET / HTTP/1.1\r\nHost: x\r\n{name}: 1\r\n\r\n");
+            let parsed = Head::parse(&Bytes::from(text), limits);
+            assert_eq!(parsed.err(), expected, "{length}");
+        }
     }
 
     #[test]

@@ -85,6 +85,16 @@ fn a_faster_client_wins() {
     }
 }
 
+/// RFC 9112 8: who does not send all of its content has not asked for anything yet.
+#[test]
+fn nothing_is_deleted_by_half_a_request() {
+    let directory = alphabet();
+    let mut delete = request(&directory, Method::Delete, "/files/a.txt");
+    delete.content = Err(Interrupted::CutShort);
+    assert_eq!(delete.send().status(), 400);
+    assert!(directory.content("a.txt").is_some());
+}
+
 #[test]
 fn deletion() {
     let directory = alphabet();

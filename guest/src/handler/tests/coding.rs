@@ -128,6 +128,9 @@ fn precompressed_siblings() {
         .field("accept-encoding", "zstd")
         .send();
     assert_eq!(response.field("content-encoding"), None);
+    // One that can't be read is as good as none.
+    directory.forbid("b.png.zst");
+    assert_eq!(get("/files/b.png", "zstd").text(), "b");
 }
 
 /// A file that is coded on the fly, and its tags: of itself, and coded.
@@ -157,9 +160,9 @@ fn the_tag_of_a_coded_file_is_good_to_write() {
     }
 }
 
-/// RFC 9110 14.2: Range is evaluated after the preconditions, and does not change what they are of.
+/// RFC 9110 13.1: preconditions are of what is sent, and a part is of the file itself.
 #[test]
-fn preconditions_are_of_what_would_come_without_a_range() {
+fn the_tag_of_a_part_is_good_to_ask_for_the_next() {
     let (directory, plain, coded) = coded_on_the_fly();
     let get = |name, value: &str| {
         request(&directory, Method::Get, "/files/a.txt")
@@ -168,16 +171,17 @@ fn preconditions_are_of_what_would_come_without_a_range() {
             .field(name, value)
             .send()
     };
-    assert_eq!(get("if-none-match", &coded).status(), 304);
-    assert_eq!(get("if-match", &plain).status(), 412);
-    let part = get("if-match", &coded);
+    let part = get("if-match", &plain);
     assert_eq!((part.status(), part.field("content-encoding")), (206, None));
-    // The part is of the file itself, and so is the tag that asks for it.
     assert_eq!(part.field("etag").as_ref(), Some(&plain));
     assert_eq!(part.text(), "text");
+    assert_eq!(get("if-none-match", &plain).status(), 304);
     assert_eq!(get("if-range", &plain).status(), 206);
+    // Who has some of it coded is given no part of anything else.
+    assert_eq!(get("if-match", &coded).status(), 412);
+    assert_eq!(get("if-none-match", &coded).status(), 206);
     let whole = get("if-range", &coded);
-    assert_eq!((whole.status(), whole.field("etag")), (200, Some(coded)));
+    assert_eq!((whole.status(), whole.field("etag")), (200, Some(plain)));
 }
 
 /// A precompressed file is a representation like any other: its ranges are its own.
