@@ -103,7 +103,7 @@ impl Settings {
     }
 }
 
-/// Why content is not whole in a file.
+/// Why content is not whole, or not where it was to go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Interrupted {
     /// The client stopped early, or its framing was wrong.

@@ -29,16 +29,19 @@ impl Preconditions {
     /// Reads the preconditions of a request. A date that is none is ignored (13.1.3, 13.1.4).
     #[must_use]
     pub fn parse(fields: &Fields) -> Self {
-        let tags = |name| fields.list(name).map(|list| TagList::parse(&list));
         let date = |name| {
             fields
                 .one(name)
                 .and_then(|value| httpdate::parse_http_date(value).ok())
         };
         Self {
-            if_match: tags("if-match"),
+            if_match: fields
+                .list("if-match")
+                .map(|list| TagList::parse_match(&list)),
             if_unmodified_since: date("if-unmodified-since"),
-            if_none_match: tags("if-none-match"),
+            if_none_match: fields
+                .list("if-none-match")
+                .map(|list| TagList::parse_none_match(&list)),
             if_modified_since: date("if-modified-since"),
         }
     }

@@ -435,7 +435,7 @@ impl TimeoutArgs {
 
 fn target_size(text: &str) -> Result<ByteSize, String> {
     let size: ByteSize = text.parse()?;
-    if size.as_u64() > LONGEST_TARGET {
+    if size.as_u64() > LONGEST_TARGET as u64 {
         return Err(format!("it can be {LONGEST_TARGET} bytes at most"));
     }
     Ok(size)

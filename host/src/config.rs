@@ -2,7 +2,7 @@
 
 use crate::connection::pace::Pace;
 use crate::deadline::TICK;
-use crate::http1::head::HeadLimits;
+use crate::http1::head::{HeadLimits, LONGEST_TARGET};
 use crate::limits::InstanceLimits;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -84,7 +84,7 @@ pub struct Limits {
     pub requests: NonZeroUsize,
     /// Requests that wait for their turn; more are answered 503.
     pub queue: usize,
-    /// The request target, in bytes: 414.
+    /// The request target, in bytes: 414. A target is never longer than 65534.
     pub target_size: usize,
     /// The head of a request, in bytes, and the fields a component may set: 431.
     pub head_size: usize,
@@ -134,7 +134,7 @@ pub struct Timeouts {
 impl Config {
     pub(crate) fn head_limits(&self) -> HeadLimits {
         HeadLimits {
-            target: self.limits.target_size,
+            target: self.limits.target_size.min(LONGEST_TARGET),
             head: self.limits.head_size,
             fields: self.limits.fields,
         }

@@ -66,6 +66,14 @@ fn without_a_directory_nothing_can_be_opened() {
     }
 }
 
+/// `wasi:http/types`: the fields of a request, and those that a response was made of.
+#[test]
+fn fields_that_are_not_to_be_changed_are_not() {
+    let refused = vec!["Err(HeaderError::Immutable)"; 4].join(", ");
+    let response = hostile(&[]).get("/immutable").send();
+    assert_eq!(response.text(), format!("({refused})"));
+}
+
 /// RFC 9110 7.6.1: what belongs to the connection is the host's; the host of a request is its authority.
 #[test]
 fn the_fields_of_the_connection_are_hidden() {

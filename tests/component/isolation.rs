@@ -121,10 +121,17 @@ fn neither_is_that_of_a_connection() {
 
 #[test]
 fn an_instance_that_did_nothing_wrong_is_used_again() {
-    for target in ["/memory?100000", "/error", "/fields?10", "/nothing"] {
+    for target in [
+        "/memory?100000",
+        "/error",
+        "/fields?10",
+        "/nothing",
+        "/too-short",
+    ] {
         let server = hostile(&["--isolation=shared", "--threads=1"]);
         assert_eq!(server.get("/count").send().text(), "0");
-        let _ = server.get(target).send();
+        // It is whole, cut short or an error.
+        let _ = server.get(target).send_on(&mut server.connect());
         assert_eq!(server.get("/count").send().text(), "1", "{target}");
     }
 }

@@ -224,6 +224,14 @@ fn max_content_size_413() {
     ] {
         assert_eq!(status(&server, format!("{put}{rest}")), expected, "{rest}");
     }
+    // Nor may it be said that it will come where nobody reads it.
+    for content in [
+        "Content-Length: 11\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\nb\r\n",
+    ] {
+        let get = format!("GET / HTTP/1.1\r\nHost: x\r\n{content}");
+        assert_eq!(status(&server, get), 413, "{content}");
+    }
     assert_eq!(server.names(), ["a.txt", "new"]);
     assert_eq!(server.read("new").unwrap(), b"0123401234");
 }

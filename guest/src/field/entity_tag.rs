@@ -116,15 +116,25 @@ impl TagList {
         }
     }
 
-    /// Parses a list. What is no tag matches nothing: an If-Match of it fails, as it should. `*` is
-    /// not to be one of several, but is what it is: an If-None-Match of it that a proxy has sent twice
-    /// is still not to replace anything.
+    /// Parses If-Match. What is no tag matches nothing, nor does `*` among tags: it fails, as it should.
     #[must_use]
-    pub fn parse(list: &str) -> Self {
-        if elements(list).any(|element| element == "*") {
+    pub fn parse_match(list: &str) -> Self {
+        Self::parse(list, false)
+    }
+
+    /// Parses If-None-Match. What is no tag matches nothing. `*` is not to be one of several, but is
+    /// what it is: what is sent with it is not to replace anything.
+    #[must_use]
+    pub fn parse_none_match(list: &str) -> Self {
+        Self::parse(list, true)
+    }
+
+    fn parse(list: &str, any_among_tags: bool) -> Self {
+        let (any, tags): (Vec<_>, Vec<_>) = elements(list).partition(|element| *element == "*");
+        if !any.is_empty() && (any_among_tags || tags.is_empty()) {
             Self::Any
         } else {
-            Self::Tags(elements(list).filter_map(EntityTag::parse).collect())
+            Self::Tags(tags.into_iter().filter_map(EntityTag::parse).collect())
         }
     }
 
@@ -219,12 +229,22 @@ mod tests {
             ),
             ("*,*", TagList::Any),
             (", *", TagList::Any),
-            ("*, \"a\"", TagList::Any),
             ("\"*\"", TagList::Tags(vec![tag(false, "*")])),
             ("a, \"b\"", TagList::Tags(vec![tag(false, "b")])),
             ("", TagList::Tags(vec![])),
         ] {
-            assert_eq!(TagList::parse(list), expected, "{list}");
+            assert_eq!(TagList::parse_match(list), expected, "{list}");
+            assert_eq!(TagList::parse_none_match(list), expected, "{list}");
+        }
+    }
+
+    /// Which RFC 9110 does not foresee: either way, nothing is replaced.
+    #[test]
+    fn any_among_tags() {
+        for list in ["*, \"a\"", "\"a\", *", "\"a\", *, *"] {
+            let tags = TagList::Tags(vec![tag(false, "a")]);
+            assert_eq!(TagList::parse_match(list), tags, "{list}");
+            assert_eq!(TagList::parse_none_match(list), TagList::Any, "{list}");
         }
     }
 
@@ -238,7 +258,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_accepted_prints_back(text in ".*") {
-            let _ = TagList::parse(&text);
+            let _ = TagList::parse_match(&text);
             if let Some(tag) = EntityTag::parse(&text) {
                 prop_assert_eq!(tag.to_string(), text);
             }

@@ -22,18 +22,11 @@ pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
         return Err(Rejection::NotFound);
     }
 
-    // What can't be read, such as a link that leads out, is not there to be deleted either.
-    let kind = directory.metadata(path.as_str())?.kind;
-    let is_link = directory.link_metadata(path.as_str())?.kind == Kind::Link;
-    match kind {
-        Kind::File if !path.has_trailing_slash() => {}
-        Kind::Directory => {}
-        Kind::File | Kind::Link | Kind::Other => return Err(Rejection::NotFound),
-    }
-
+    let preconditions = Preconditions::parse_to_write(exchange.fields());
+    // Who waits to be told to send content sends none in vain.
+    removable(exchange, &directory, &path, &preconditions)?;
     // What is cut off or malformed is not to be acted upon.
     exchange.discard()?;
-    let preconditions = Preconditions::parse_to_write(exchange.fields());
     let (around, name) = path.split();
     let innermost = if preconditions.are_given() && !around.is_empty() {
         Some(directory.open_directory(around)?)
@@ -42,7 +35,34 @@ pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
     };
     let around = innermost.as_ref().unwrap_or(&directory);
     let _turn = if preconditions.are_given() {
-        let turn = Turn::wait(exchange, around, name).map_err(refused)?;
+        Some(Turn::wait(exchange, around, name).map_err(refused)?)
+    } else {
+        None
+    };
+    // All of that takes its time, and another client may have been faster.
+    let remove = match removable(exchange, &directory, &path, &preconditions)? {
+        Kind::Directory => X::Directory::remove_directory,
+        Kind::File | Kind::Link | Kind::Other => X::Directory::remove_file,
+    };
+    remove(&directory, path.as_str()).map_err(refused)?;
+    Ok(Outcome::empty(Status::NO_CONTENT))
+}
+
+/// Evaluates the preconditions against what is at `path` now. Returns what it is, a link as such.
+fn removable<X: Exchange>(
+    exchange: &X,
+    directory: &X::Directory,
+    path: &FilePath,
+    preconditions: &Preconditions,
+) -> Result<Kind, Rejection> {
+    // What can't be read, such as a link that leads out, is not there to be deleted either.
+    let kind = directory.metadata(path.as_str())?.kind;
+    match kind {
+        Kind::File if !path.has_trailing_slash() => {}
+        Kind::Directory => {}
+        Kind::File | Kind::Link | Kind::Other => return Err(Rejection::NotFound),
+    }
+    if preconditions.are_given() {
         let current = match kind {
             Kind::Directory => Representation::without_validators(),
             _ => Representation::of(&directory.open(path.as_str())?, exchange.now())?,
@@ -50,16 +70,6 @@ pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
         if preconditions.evaluate(Some(&current), false) != Verdict::Proceed {
             return Err(Rejection::PreconditionFailed);
         }
-        Some(turn)
-    } else {
-        None
-    };
-
-    let remove = if kind == Kind::Directory && !is_link {
-        X::Directory::remove_directory
-    } else {
-        X::Directory::remove_file
-    };
-    remove(&directory, path.as_str()).map_err(refused)?;
-    Ok(Outcome::empty(Status::NO_CONTENT))
+    }
+    Ok(directory.link_metadata(path.as_str())?.kind)
 }

@@ -1,6 +1,6 @@
 //! GET and HEAD of `/files/{path}`.
 
-use super::select::{Selected, select};
+use super::select::{Selected, Storage, select};
 use super::{Handled, listing};
 use crate::directory::{Directory, Error, File, Kind};
 use crate::exchange::{Exchange, Settings};
@@ -75,9 +75,24 @@ fn file<X: Exchange>(
         Method::Get => RangeSet::parse(fields),
         _ => None,
     };
-    let in_parts = ranges.is_some();
-    let selected = select(exchange, directory, path, &media_type, settings, in_parts)?;
-    match Preconditions::parse(fields).evaluate(Some(&selected.representation), true) {
+    let mut selected = select(exchange, directory, path, &media_type, settings)?;
+    let length = selected.representation.length;
+    let preconditions = Preconditions::parse(fields);
+    let mut verdict = preconditions.evaluate(Some(&selected.representation), true);
+    let mut selection = Selection::Whole;
+    // Range comes after the preconditions (RFC 9110 14.2): who has the whole is sent no part of it.
+    if verdict != Verdict::NotModified
+        && let (Some(ranges), Some(of_parts)) = (ranges, selected.of_parts())
+        && if_range_holds(fields, of_parts)
+    {
+        selection = ranges.resolve(length);
+    }
+    // Preconditions are of what is sent, so that the tag of one part is good to ask for the next.
+    if selection != Selection::Whole {
+        selected = selected.in_parts();
+        verdict = preconditions.evaluate(Some(&selected.representation), true);
+    }
+    match verdict {
         Verdict::Failed => {
             let failed = Rejection::PreconditionFailed.into_outcome();
             return Ok(failed.field("vary", "accept-encoding"));
@@ -88,20 +103,12 @@ fn file<X: Exchange>(
         Verdict::Proceed => {}
     }
 
-    let length = selected.representation.length;
-    let selection = match ranges {
-        // Nobody knows the length of what is coded on the fly.
-        Some(ranges)
-            if !selected.on_the_fly && if_range_holds(fields, &selected.representation) =>
-        {
-            ranges.resolve(length)
-        }
-        _ => Selection::Whole,
-    };
+    let on_the_fly = matches!(selected.storage, Storage::Uncoded(_));
     let outcome = |status| {
         let outcome = describe(Outcome::empty(status), &selected);
         let outcome = outcome.field("x-content-type-options", "nosniff");
-        if selected.on_the_fly {
+        // Nobody knows the length of what is coded on the fly, and so it has no parts.
+        if on_the_fly {
             outcome
         } else {
             outcome.field("accept-ranges", "bytes")
@@ -132,7 +139,7 @@ fn file<X: Exchange>(
         Selection::Parts(parts) => {
             Content::File(selected.file, parts.into_iter().map(Part::Range).collect())
         }
-        _ if selected.on_the_fly => Content::Chunks(Box::new(gzip(selected.file, length))),
+        _ if on_the_fly => Content::Chunks(Box::new(gzip(selected.file, length))),
         _ => Content::File(
             selected.file,
             ByteRange::whole(length)

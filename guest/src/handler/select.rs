@@ -1,4 +1,4 @@
-//! Which representation of a file a request gets: by Accept-Encoding, and by Range.
+//! Which representation of a file a request gets, by Accept-Encoding, whole and in parts.
 
 use super::FileOf;
 use crate::directory::{Directory, File, Kind, Metadata};
@@ -18,22 +18,50 @@ pub(super) struct Selected<F> {
     pub(super) representation: Representation,
     /// The coding of the representation.
     pub(super) coding: Coding,
-    /// The file's content is not in that coding yet: it is coded while it is sent.
-    pub(super) on_the_fly: bool,
+    pub(super) storage: Storage,
+}
+
+/// How a representation is stored.
+pub(super) enum Storage {
+    /// As it is.
+    AsIs,
+    /// Not in its coding: it is coded while it is sent. The file itself is this representation, if the
+    /// client takes it.
+    Uncoded(Option<Representation>),
+}
+
+impl<F> Selected<F> {
+    /// The representation that parts are of, if it has any: the file itself, where the whole is coded
+    /// on the fly.
+    pub(super) fn of_parts(&self) -> Option<&Representation> {
+        match &self.storage {
+            Storage::AsIs => Some(&self.representation),
+            Storage::Uncoded(file) => file.as_ref(),
+        }
+    }
+
+    /// Selects that representation.
+    pub(super) fn in_parts(self) -> Self {
+        match self.storage {
+            Storage::Uncoded(Some(representation)) => Self {
+                file: self.file,
+                representation,
+                coding: Coding::Identity,
+                storage: Storage::AsIs,
+            },
+            _ => self,
+        }
+    }
 }
 
 /// Selects by Accept-Encoding: a precompressed sibling if there is one, else the file, which is
 /// coded on the fly if that is worth it or the client takes nothing else.
-///
-/// Parts are of the file itself where it would be coded on the fly, and so are the preconditions that
-/// come with them: the tag that a part has is good to ask for the next one.
 pub(super) fn select<X: Exchange>(
     exchange: &X,
     directory: &X::Directory,
     path: &FilePath,
     media_type: &str,
     settings: Settings,
-    in_parts: bool,
 ) -> Result<Selected<FileOf<X>>, Rejection> {
     let now = exchange.now();
     let file = directory.open(path.as_str())?;
@@ -55,10 +83,10 @@ pub(super) fn select<X: Exchange>(
         }
     }
     let mut siblings = available.len();
-    let worth_it = !in_parts
-        && representation.length >= LEAST_COMPRESSED
-        && media_type::is_compressible(media_type);
-    if worth_it || !accept.accepts(Coding::Identity) {
+    let worth_it =
+        representation.length >= LEAST_COMPRESSED && media_type::is_compressible(media_type);
+    let takes_the_file = accept.accepts(Coding::Identity);
+    if worth_it || !takes_the_file {
         available.push(Coding::Gzip);
     }
     available.push(Coding::Identity);
@@ -74,7 +102,7 @@ pub(super) fn select<X: Exchange>(
                 representation: Representation::of(&file, now)?,
                 file,
                 coding,
-                on_the_fly: false,
+                storage: Storage::AsIs,
             });
         }
         // It can't be read, or is gone by now.
@@ -86,7 +114,7 @@ pub(super) fn select<X: Exchange>(
             file,
             representation,
             coding,
-            on_the_fly: false,
+            storage: Storage::AsIs,
         });
     };
     let entity_tag = representation.entity_tag.coded(name);
@@ -97,7 +125,7 @@ pub(super) fn select<X: Exchange>(
             ..representation
         },
         coding,
-        on_the_fly: true,
+        storage: Storage::Uncoded(takes_the_file.then_some(representation)),
     })
 }
 

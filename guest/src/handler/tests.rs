@@ -96,7 +96,9 @@ impl Exchange for Request {
         (self.pause)();
     }
     fn discard(&self) -> Result<(), Interrupted> {
-        self.content.clone().map(drop)
+        self.content.clone()?;
+        (self.meanwhile)();
+        Ok(())
     }
     fn receive(&self, file: &MemoryFile) -> Result<(), Interrupted> {
         let content = self.content.clone()?;

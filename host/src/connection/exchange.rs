@@ -272,8 +272,9 @@ impl Connection {
     /// request can be read.
     async fn drain_content(&mut self) -> bool {
         {
-            let input = self.input.lock();
+            let mut input = self.input.lock();
             if input.is_complete() {
+                input.end_content();
                 return true;
             }
             if !input.is_nearly_complete() {

@@ -282,7 +282,8 @@ impl Input {
     ///
     /// # Errors
     ///
-    /// What has come of it already is malformed, which a component that reads none would not see.
+    /// It is too large, or what came with the head is malformed, which a component that reads none
+    /// would not see.
     pub(crate) fn begin_content(
         &mut self,
         head: &Head,
@@ -294,14 +295,21 @@ impl Input {
             Framing::Length(length) if length > limit => return Err(Refusal::ContentTooLarge),
             Framing::Length(length) => Coding::Length(length),
             Framing::Chunked => {
-                let decoder = Decoder::new(limits.head, limits.fields);
-                decoder.clone().check(&self.buffer)?;
-                Coding::Chunked(decoder)
+                let decoder = || Decoder::new(limits.head, limits.fields);
+                decoder().check(&self.buffer, limit)?;
+                Coding::Chunked(decoder())
             }
         };
         let is_expected = head.expects_continue && head.framing != Framing::Length(0);
         self.content = Content::new(coding, limit, is_expected, !head.method.is_safe());
         Ok(())
+    }
+
+    /// Forgets the content: nobody will ask for what came of it. Both what was decoded and the trailers
+    /// are parts of the buffer that they came in, which an idle connection is not to hold.
+    pub(crate) fn end_content(&mut self) {
+        self.content.piece = Bytes::new();
+        self.content.coding = Coding::Done(HeaderMap::new());
     }
 
     /// How much of the content has come.
@@ -482,14 +490,34 @@ mod tests {
     use tokio::io::AsyncWriteExt;
     use tokio::net::TcpListener;
 
+    /// A client, and the input of its connection: chunked content.
+    async fn chunked() -> (TcpStream, Input) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await;
+        let (client, (server, _)) = (client.unwrap(), listener.accept().await.unwrap());
+        let mut input = Input::new(Arc::new(server));
+        let coding = Coding::Chunked(Decoder::new(1000, 10));
+        input.content = Content::new(coding, 1 << 20, false, false);
+        (client, input)
+    }
+
+    /// It is a part of the buffer that it came in, and as large in memory as that.
+    #[tokio::test]
+    async fn content_that_is_over_is_not_held() {
+        let (_client, mut input) = chunked().await;
+        input.buffer = b"3\r\nabc\r\n0\r\nX: y\r\n\r\n"[..].into();
+        while !input.is_complete() {
+            input.content.decode(&mut input.buffer).unwrap();
+        }
+        input.end_content();
+        assert!(input.content.piece.is_empty());
+        assert!(matches!(&input.content.coding, Coding::Done(trailers) if trailers.is_empty()));
+    }
+
     /// What was read ahead says that there is more, not that little is left.
     #[tokio::test]
     async fn much_chunked_content_is_not_nearly_complete() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let client = TcpStream::connect(listener.local_addr().unwrap()).await;
-        let (mut client, (server, _)) = (client.unwrap(), listener.accept().await.unwrap());
-        let mut input = Input::new(Arc::new(server));
-        input.content.coding = Coding::Chunked(Decoder::new(1000, 10));
+        let (mut client, mut input) = chunked().await;
         client.write_all(b"1\r\nx").await.unwrap();
         let read_ahead = async |input: &mut Input, size| {
             poll_fn(|context| {

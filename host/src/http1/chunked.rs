@@ -22,7 +22,7 @@ const LONGEST_LINE: usize = 4096;
 const MOST_EXTENSIONS: usize = 16 * 1024;
 
 /// Decodes one message's content.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Decoder {
     state: State,
     extensions: usize,
@@ -56,6 +56,17 @@ pub(crate) enum Decoded {
     End(HeaderMap),
 }
 
+/// What stands at the front of what was received.
+enum Part {
+    /// Something whose end is still to come.
+    Incomplete,
+    /// A line end, or the last chunk: nothing to hand on.
+    Frame,
+    Begin(u64),
+    Data,
+    Trailers,
+}
+
 impl Decoder {
     /// A decoder of a message whose trailers may be this large, and this many.
     pub(crate) fn new(largest_trailers: usize, most_trailers: usize) -> Self {
@@ -67,86 +78,106 @@ impl Decoder {
         }
     }
 
-    /// Looks for what is wrong with content of which `beginning` has come.
-    pub(crate) fn check(mut self, beginning: &[u8]) -> Result<(), Refusal> {
-        let mut buffer = BytesMut::from(beginning);
-        while !matches!(
-            self.decode(&mut buffer)?,
-            Decoded::Incomplete | Decoded::End(_)
-        ) {}
-        Ok(())
+    /// Looks for what is wrong with a message of at most `limit` bytes of content, from its beginning
+    /// on: as far as it is in `bytes`.
+    pub(crate) fn check(mut self, mut bytes: &[u8], limit: u64) -> Result<(), Refusal> {
+        let mut announced = 0_u64;
+        loop {
+            let (part, length) = self.next(bytes)?;
+            match part {
+                Part::Incomplete => return Ok(()),
+                Part::Frame | Part::Data => {}
+                Part::Begin(size) => {
+                    announced = announced.saturating_add(size);
+                    if announced > limit {
+                        return Err(Refusal::ContentTooLarge);
+                    }
+                }
+                Part::Trailers => {
+                    let section = Bytes::copy_from_slice(&bytes[..length]);
+                    return parse_fields(&section, 0, self.most_trailers).map(drop);
+                }
+            }
+            bytes = &bytes[length..];
+        }
     }
 
     /// Decodes from the front of `buffer`, taking from it what was used.
     pub(crate) fn decode(&mut self, buffer: &mut BytesMut) -> Result<Decoded, Refusal> {
         loop {
-            match self.state {
-                State::Size => {
-                    let Some(line) = take_line(buffer)? else {
-                        return Ok(Decoded::Incomplete);
-                    };
-                    let (size, extension) = parse_size(&line).ok_or(Refusal::Chunk)?;
-                    self.extensions += extension;
-                    if self.extensions > MOST_EXTENSIONS {
-                        return Err(Refusal::Chunk);
-                    }
-                    self.state = if size == 0 {
-                        State::Trailers
-                    } else {
-                        State::Data(size)
-                    };
-                    if size != 0 {
-                        return Ok(Decoded::Begin(size));
-                    }
+            let (part, length) = self.next(buffer)?;
+            let bytes = buffer.split_to(length);
+            return Ok(match part {
+                Part::Incomplete => Decoded::Incomplete,
+                Part::Frame => continue,
+                Part::Begin(size) => Decoded::Begin(size),
+                Part::Data => Decoded::Data(bytes.freeze()),
+                Part::Trailers => {
+                    Decoded::End(parse_fields(&bytes.freeze(), 0, self.most_trailers)?)
                 }
-                State::Data(remaining) => {
-                    if buffer.is_empty() {
-                        return Ok(Decoded::Incomplete);
-                    }
-                    let length = buffer
-                        .len()
-                        .min(usize::try_from(remaining).unwrap_or(usize::MAX));
-                    let data = buffer.split_to(length).freeze();
-                    self.state = match remaining - length as u64 {
-                        0 => State::DataEnd,
-                        remaining => State::Data(remaining),
-                    };
-                    return Ok(Decoded::Data(data));
-                }
-                State::DataEnd => match &buffer[..] {
-                    [b'\r', b'\n', ..] => {
-                        drop(buffer.split_to(2));
-                        self.state = State::Size;
-                    }
-                    [] | [b'\r'] => return Ok(Decoded::Incomplete),
-                    _ => return Err(Refusal::Chunk),
-                },
-                State::Trailers => {
-                    let end = if buffer.starts_with(b"\r\n") {
-                        Some(2)
-                    } else {
-                        find(buffer, b"\r\n\r\n").map(|at| at + 4)
-                    };
-                    let Some(end) = end.filter(|&end| end <= self.largest_trailers) else {
-                        return if buffer.len() > self.largest_trailers {
-                            Err(Refusal::FieldsTooLarge)
-                        } else if has_bare_line_feed(buffer) {
-                            Err(Refusal::FieldLine)
-                        } else {
-                            Ok(Decoded::Incomplete)
-                        };
-                    };
-                    let trailers = buffer.split_to(end).freeze();
-                    self.state = State::Done;
-                    return Ok(Decoded::End(parse_fields(
-                        &trailers,
-                        0,
-                        self.most_trailers,
-                    )?));
-                }
-                State::Done => return Ok(Decoded::Incomplete),
-            }
+            });
         }
+    }
+
+    /// What stands at the front of `bytes`, and its length there.
+    fn next(&mut self, bytes: &[u8]) -> Result<(Part, usize), Refusal> {
+        const INCOMPLETE: (Part, usize) = (Part::Incomplete, 0);
+        Ok(match self.state {
+            State::Size => {
+                let Some((line, length)) = first_line(bytes)? else {
+                    return Ok(INCOMPLETE);
+                };
+                let (size, extension) = parse_size(line).ok_or(Refusal::Chunk)?;
+                self.extensions += extension;
+                if self.extensions > MOST_EXTENSIONS {
+                    return Err(Refusal::Chunk);
+                }
+                if size == 0 {
+                    self.state = State::Trailers;
+                    (Part::Frame, length)
+                } else {
+                    self.state = State::Data(size);
+                    (Part::Begin(size), length)
+                }
+            }
+            State::Data(_) if bytes.is_empty() => INCOMPLETE,
+            State::Data(remaining) => {
+                let most = usize::try_from(remaining).unwrap_or(usize::MAX);
+                let length = bytes.len().min(most);
+                self.state = match remaining - length as u64 {
+                    0 => State::DataEnd,
+                    remaining => State::Data(remaining),
+                };
+                (Part::Data, length)
+            }
+            State::DataEnd => match bytes {
+                [b'\r', b'\n', ..] => {
+                    self.state = State::Size;
+                    (Part::Frame, 2)
+                }
+                [] | [b'\r'] => INCOMPLETE,
+                _ => return Err(Refusal::Chunk),
+            },
+            State::Trailers => {
+                let end = if bytes.starts_with(b"\r\n") {
+                    Some(2)
+                } else {
+                    find(bytes, b"\r\n\r\n").map(|at| at + 4)
+                };
+                match end {
+                    Some(end) if end <= self.largest_trailers => {
+                        self.state = State::Done;
+                        (Part::Trailers, end)
+                    }
+                    _ if bytes.len() > self.largest_trailers => {
+                        return Err(Refusal::FieldsTooLarge);
+                    }
+                    _ if has_bare_line_feed(bytes) => return Err(Refusal::FieldLine),
+                    _ => INCOMPLETE,
+                }
+            }
+            State::Done => INCOMPLETE,
+        })
     }
 }
 
@@ -155,18 +186,17 @@ fn has_bare_line_feed(section: &[u8]) -> bool {
     memchr::memchr_iter(b'\n', section).any(|end| !section[..end].ends_with(b"\r"))
 }
 
-/// Takes a line from the buffer, without its CRLF.
-fn take_line(buffer: &mut BytesMut) -> Result<Option<Bytes>, Refusal> {
-    let Some(line_feed) = memchr::memchr(b'\n', buffer) else {
-        return if buffer.len() > LONGEST_LINE {
+/// The first line without its CRLF, and its length with it.
+fn first_line(bytes: &[u8]) -> Result<Option<(&[u8], usize)>, Refusal> {
+    let Some(line_feed) = memchr::memchr(b'\n', bytes) else {
+        return if bytes.len() > LONGEST_LINE {
             Err(Refusal::Chunk)
         } else {
             Ok(None)
         };
     };
-    let line = buffer.split_to(line_feed + 1).freeze();
-    match line.strip_suffix(b"\r\n") {
-        Some(content) if content.len() <= LONGEST_LINE => Ok(Some(line.slice(..content.len()))),
+    match bytes[..line_feed].strip_suffix(b"\r") {
+        Some(line) if line.len() <= LONGEST_LINE => Ok(Some((line, line_feed + 1))),
         _ => Err(Refusal::Chunk),
     }
 }

@@ -47,7 +47,7 @@ pub(crate) struct Head {
 const LONGEST_METHOD: usize = 64;
 
 /// A target that is longer can't be represented: so long may the limit be.
-pub(crate) const LONGEST_TARGET: u64 = u16::MAX as u64 - 1;
+pub(crate) const LONGEST_TARGET: usize = u16::MAX as usize - 1;
 
 /// The same of the name of a field.
 const LONGEST_NAME: usize = u16::MAX as usize;

@@ -87,7 +87,7 @@ impl Guest for Hostile {
                 let (body, stream) = begin(outparam, &[("content-length", "100")]);
                 write(&stream, b"partial");
                 drop(stream);
-                let _ = OutgoingBody::finish(body, None);
+                let _ = OutgoingBody::finish(body, Some(Fields::new()));
             }
             "/too-long" => {
                 let (body, stream) = begin(outparam, &[("content-length", "3")]);
@@ -217,6 +217,16 @@ impl Guest for Hostile {
                     .map(|(name, _)| name + " ")
                     .collect::<String>(),
             ),
+            "/immutable" => {
+                let response = OutgoingResponse::new(Fields::new()).headers();
+                let changed = (
+                    request.headers().append("x", b"1"),
+                    request.headers().set("x", &[]),
+                    response.append("x", b"1"),
+                    response.delete("x"),
+                );
+                text(outparam, &format!("{changed:?}"));
+            }
             "/open" => text(
                 outparam,
                 &format!("{:?}", std::fs::read(query).map(|content| content.len())),

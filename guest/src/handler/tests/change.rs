@@ -95,6 +95,35 @@ fn nothing_is_deleted_by_half_a_request() {
     assert!(directory.content("a.txt").is_some());
 }
 
+/// Refused before content is asked for, and again when it has come.
+#[test]
+fn what_is_not_to_be_deleted_is_refused_before_content_and_after() {
+    let directory = alphabet();
+    let delete = || request(&directory, Method::Delete, "/files/a.txt");
+    let asked = |condition| {
+        let meanwhile = Box::new(|| panic!("content was asked for"));
+        let delete = Request {
+            meanwhile,
+            ..delete()
+        };
+        delete.field("if-match", condition).send().status()
+    };
+    assert_eq!(asked("\"other\""), 412);
+    let tag = request(&directory, Method::Get, "/files/a.txt").send();
+    let other = directory.clone();
+    let meanwhile = move || {
+        let fast = request(&other, Method::Put, "/files/a.txt");
+        assert_eq!(fast.send().status(), 204);
+    };
+    let slow = Request {
+        meanwhile: Box::new(meanwhile),
+        ..delete()
+    };
+    let slow = slow.field("if-match", &tag.field("etag").unwrap());
+    assert_eq!(slow.send().status(), 412);
+    assert!(directory.content("a.txt").is_some());
+}
+
 #[test]
 fn deletion() {
     let directory = alphabet();
@@ -132,26 +161,28 @@ fn deletion() {
 }
 
 /// The file by which another takes its turn to change `a.txt`.
-fn turn(directory: &Memory) -> String {
+fn turn() -> String {
+    let directory = alphabet();
     let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
     let (other, names) = (directory.clone(), std::rc::Rc::clone(&seen));
     // The time is asked for while it is the request's turn.
     let watched = Request {
         now: Box::new(move || names.borrow_mut().extend(other.names())),
-        ..request(directory, Method::Delete, "/files/a.txt")
+        ..request(&directory, Method::Delete, "/files/a.txt")
     };
-    assert_eq!(watched.field("if-match", "\"other\"").send().status(), 412);
+    assert_eq!(watched.field("if-match", "*").send().status(), 204);
     let names = seen.borrow();
     let name = names.iter().find(|name| name.contains("-turn-"));
-    name.expect("it took no turn").clone()
+    let name = name.expect("it took no turn").clone();
+    assert!(!directory.names().contains(&name), "it was not given back");
+    name
 }
 
 #[test]
 fn who_acts_on_a_condition_waits_for_its_turn() {
     for method in [Method::Put, Method::Delete] {
         let directory = alphabet();
-        let turn = turn(&directory);
-        assert!(!directory.names().contains(&turn), "it was given back");
+        let turn = turn();
         directory.add(&turn);
         directory.set_modified(&turn, request(&directory, method, "").now());
         let (other, paused) = (directory.clone(), std::rc::Rc::new(std::cell::Cell::new(0)));
@@ -179,7 +210,7 @@ fn who_acts_on_a_condition_waits_for_its_turn() {
 #[test]
 fn the_turn_of_who_was_killed_is_over_in_ten_seconds() {
     let directory = alphabet();
-    let turn = turn(&directory);
+    let turn = turn();
     directory.add(&turn);
     let now = request(&directory, Method::Put, "").now();
     directory.set_modified(&turn, now - Duration::from_secs(11));
