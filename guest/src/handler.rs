@@ -29,8 +29,10 @@ pub fn handle<X: Exchange>(exchange: &X) -> Outcome<FileOf<X>> {
     let outcome = route(method, exchange.target())
         .and_then(|route| dispatch(exchange, route))
         .unwrap_or_else(|rejection| {
-            if let Rejection::Storage(cause) = &rejection {
-                exchange.report(cause);
+            match &rejection {
+                Rejection::Storage(cause) => exchange.report(cause),
+                Rejection::InsufficientStorage => exchange.report("no space is left"),
+                _ => {}
             }
             rejection.into_outcome()
         });

@@ -98,6 +98,7 @@ impl Bench {
         }
         drop(answer);
         poll_fn(|context| call.poll_return(context)).await;
-        Ok((length, call.end()?.map(Instance)))
+        let instance = call.take_instance().map(Instance);
+        call.end().map_or(Ok((length, instance)), Err)
     }
 }

@@ -15,7 +15,6 @@ use crate::worker::Worker;
 use bytes::Bytes;
 use input::{Input, SharedInput, Unanswered};
 use output::Output;
-use pace::Pace;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -47,8 +46,9 @@ pub(crate) struct Connection {
     input: SharedInput,
     output: Output,
     timer: Timer,
-    /// The instance of this connection, between requests, if it has one of its own.
-    kept: Option<Lease>,
+    /// The permit of the request that is answered. Once the component has returned its instance is here
+    /// too; between requests, if the connection has one of its own.
+    lease: Option<Lease>,
     /// The server stops: no further request.
     draining: Pin<Box<WaitForCancellationFutureOwned>>,
     /// The time to finish is over.
@@ -91,11 +91,11 @@ pub(crate) async fn serve(stream: TcpStream, worker: Arc<Worker>) {
     let stream = Arc::new(stream);
     let opened = Instant::now();
     let connection = Connection {
-        local,
+        local: SocketAddr::new(local.ip().to_canonical(), local.port()),
         input: SharedInput::new(Input::new(Arc::clone(&stream))),
         output: Output::new(stream),
         timer: Timer::new(opened + worker.shared.config.timeouts.header),
-        kept: None,
+        lease: None,
         draining: Box::pin(worker.draining.clone().cancelled_owned()),
         ending: Box::pin(worker.ending.clone().cancelled_owned()),
         worker,
@@ -119,7 +119,7 @@ impl Connection {
                     patience = (Instant::now(), self.worker.shared.config.timeouts.idle)
                 }
                 Next::Close => {
-                    self.kept = None;
+                    self.lease = None;
                     return self.close().await;
                 }
                 Next::BreakOff => return self.output.break_off(),
@@ -145,8 +145,8 @@ impl Connection {
                 Poll::Ready(Ok(None) | Err(Unanswered::Gone)) => return Poll::Ready(Turn::End),
                 Poll::Pending => {}
             }
-            if self.kept.is_some() && wanted.as_mut().poll(context).is_ready() {
-                self.kept = None;
+            if self.lease.is_some() && wanted.as_mut().poll(context).is_ready() {
+                self.lease = None;
             }
             if input.is_idle() {
                 if !is_draining && self.draining.as_mut().poll(context).is_ready() {
@@ -154,14 +154,17 @@ impl Connection {
                     let most = shared.config.timeouts.shutdown / 2;
                     deadline = deadline.min(Instant::now() + LAST_REQUEST.min(most));
                 }
-                if self.kept.is_some() {
+                if self.lease.is_some() {
                     ready!(self.timer.poll_until(context, deadline.min(kept_until)));
-                    self.kept = None;
+                    self.lease = None;
                     // Who has nothing to give must not be told in the place of one who has.
                     wanted.set(shared.permits.wanted());
                 }
                 let end = self.timer.poll_until(context, deadline);
                 return end.map(|()| Turn::End);
+            }
+            if self.ending.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Turn::End);
             }
             let begun = *begun.get_or_insert_with(Instant::now);
             let too_slow = self
@@ -194,12 +197,49 @@ impl Connection {
             lap().await;
         }
         while !pieces.is_empty() {
-            let output = &mut self.output;
-            let write = |context: &mut Context<'_>| output.poll_write(context, pieces);
-            let pace = self.worker.shared.config.write_pace();
-            progress.moved += progress.wait(&mut self.timer, pace, write).await? as u64;
+            self.wait_for_client(progress, |output, context| {
+                output.poll_write(context, pieces)
+            })
+            .await?;
         }
         Ok(())
+    }
+
+    /// Waits for `write` to move bytes, as long as the client may take. Returns how many.
+    ///
+    /// Meanwhile an instance that does nothing is let go: slow clients are not to take the places of
+    /// all others. Where it is of this connection alone, as if that were idle.
+    async fn wait_for_client(
+        &mut self,
+        progress: &mut Progress,
+        mut write: impl FnMut(&mut Output, &mut Context<'_>) -> Poll<std::io::Result<usize>>,
+    ) -> Result<usize, Stop> {
+        let config = &self.worker.shared.config;
+        let (pace, kept) = (config.write_pace(), config.timeouts.kept);
+        let mut since = None;
+        let result = poll_fn(|context| {
+            if let Poll::Ready(result) = write(&mut self.output, context) {
+                return Poll::Ready(result.map_err(|_| Stop::Gone));
+            }
+            if self.ending.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(Stop::Gone));
+            }
+            if since.is_none() && self.has_instance() {
+                self.let_go();
+            }
+            let since = *since.get_or_insert_with(Instant::now);
+            let deadline = since + pace.patience(progress.moved, progress.waited);
+            if self.has_instance() {
+                ready!(self.timer.poll_until(context, deadline.min(since + kept)));
+                self.lease = None;
+            }
+            let too_slow = self.timer.poll_until(context, deadline);
+            too_slow.map(|()| Err(Stop::TooSlow))
+        })
+        .await;
+        progress.waited += since.map_or(Duration::ZERO, |since| since.elapsed());
+        progress.moved += *result.as_ref().unwrap_or(&0) as u64;
+        result
     }
 
     /// Ends the connection, so that the client can read what it was sent.
@@ -209,12 +249,14 @@ impl Connection {
         }
         let deadline = Instant::now() + LINGER;
         let mut most = LINGER_BYTES;
-        poll_fn(
-            |context| match self.input.lock().poll_end(context, &mut most) {
-                Poll::Ready(()) => Poll::Ready(()),
-                Poll::Pending => self.timer.poll_until(context, deadline),
-            },
-        )
+        poll_fn(|context| {
+            let is_over = self.input.lock().poll_end(context, &mut most).is_ready()
+                || self.ending.as_mut().poll(context).is_ready();
+            if is_over {
+                return Poll::Ready(());
+            }
+            self.timer.poll_until(context, deadline)
+        })
         .await;
     }
 }
@@ -243,31 +285,6 @@ struct Progress {
     moved: u64,
     /// How long the client was waited for.
     waited: Duration,
-}
-
-impl Progress {
-    /// Waits for `write` to move bytes, as long as the client may take.
-    async fn wait(
-        &mut self,
-        timer: &mut Timer,
-        pace: Pace,
-        mut write: impl FnMut(&mut Context<'_>) -> Poll<std::io::Result<usize>>,
-    ) -> Result<usize, Stop> {
-        let mut since = None;
-        let result = poll_fn(|context| {
-            if let Poll::Ready(result) = write(context) {
-                return Poll::Ready(result.map_err(|_| Stop::Gone));
-            }
-            let since = *since.get_or_insert_with(Instant::now);
-            let deadline = since + pace.patience(self.moved, self.waited);
-            timer
-                .poll_until(context, deadline)
-                .map(|()| Err(Stop::TooSlow))
-        })
-        .await;
-        self.waited += since.map_or(Duration::ZERO, |since| since.elapsed());
-        result
-    }
 }
 
 #[cfg(test)]

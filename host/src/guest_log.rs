@@ -87,7 +87,7 @@ impl LogStream {
         match self.source {
             _ if permitted == 0 => {}
             Source::Stdout => tracing::info!(request, stream = "stdout", "{text}"),
-            Source::Stderr => tracing::info!(request, stream = "stderr", "{text}"),
+            Source::Stderr => tracing::warn!(request, stream = "stderr", "{text}"),
         }
     }
 }

@@ -22,9 +22,9 @@ pub enum Level {
     Off,
     /// What went wrong in the server or the component.
     Error,
-    /// Also what may be wrong.
+    /// Also what may be wrong, and what the component prints on stderr.
     Warn,
-    /// Also what the component prints.
+    /// Also what the component prints on stdout.
     Info,
     /// Also what clients do wrong.
     Debug,

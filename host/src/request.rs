@@ -110,7 +110,7 @@ pub(crate) struct Call {
     guest: Option<Guest>,
     /// How much of the request's content it has received.
     received: u64,
-    /// The instance, once it has returned: it may serve again.
+    /// The instance, once it has returned and until somebody takes it: it may serve again.
     returned: Option<Box<Instance>>,
     failure: Option<wasmtime::Error>,
     pipe: Option<Arc<Pipe>>,
@@ -250,11 +250,14 @@ impl Call {
         self.guest.is_none()
     }
 
-    /// Ends the call: the failure after the answer, if there was one, or the instance, if it may serve again.
-    pub(crate) fn end(self) -> Result<Option<Box<Instance>>, wasmtime::Error> {
-        match self.failure {
-            Some(failure) => Err(failure),
-            None => Ok(self.returned),
-        }
+    /// Takes the instance of a component that has returned, if that may serve again. What it has written
+    /// needs it no more.
+    pub(crate) fn take_instance(&mut self) -> Option<Box<Instance>> {
+        self.returned.take()
+    }
+
+    /// Ends the call. Returns how it failed after the answer, if it did.
+    pub(crate) fn end(self) -> Option<wasmtime::Error> {
+        self.failure
     }
 }

@@ -1,6 +1,6 @@
 //! [`Server`]: bound, then served until it is told to stop.
 
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::error::Error;
 use crate::instance::Program;
 use crate::listener::{Acceptor, Listeners};
@@ -18,6 +18,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How many descriptors are left for what is not a connection or a file of a request.
 const RESERVED_FILES: u64 = 64;
+
+/// How many files an instance may have open beside that which is sent: an upload has its directory, and
+/// looks through that for what others have left.
+const FILES_OF_INSTANCE: u64 = 2;
 
 /// How long connections that are cut off at the end may clean up.
 const CUT_OFF: Duration = Duration::from_secs(6);
@@ -92,7 +96,7 @@ impl Server {
         let Self { listeners, shared } = self;
         let mut workers = Workers::start(&shared)?;
         let mut acceptor = listeners.accept_on_this_runtime()?;
-        let most = most_connections(shared.config.limits.connections.get());
+        let most = most_connections(&shared.config.limits);
         let connections = Arc::new(Semaphore::new(most));
         tokio::select! {
             () = shutdown => {}
@@ -127,20 +131,29 @@ async fn accept(acceptor: &mut Acceptor, workers: &mut Workers, connections: &Ar
     }
 }
 
-/// How many connections there may be: each has a descriptor, and may need another for a file.
-fn most_connections(configured: usize) -> usize {
+/// How many connections there may be: as many as descriptors permit.
+fn most_connections(limits: &Limits) -> usize {
+    let configured = limits.connections.get();
     let Some(files) = getrlimit(Resource::Nofile).current else {
         return configured;
     };
-    let affordable = usize::try_from(files.saturating_sub(RESERVED_FILES) / 2)
-        .unwrap_or(usize::MAX)
-        .max(1);
+    let affordable = affordable(files, limits.requests.get() as u64);
+    let affordable = usize::try_from(affordable).unwrap_or(usize::MAX);
     if affordable < configured {
         tracing::warn!(
             "{affordable} connections are served at once, because there may be no more than {files} open files"
         );
     }
     configured.min(affordable)
+}
+
+/// How many connections so many files are enough for: each has a descriptor, may need another for a file
+/// that is sent, and may have one of the instances.
+fn affordable(files: u64, instances: u64) -> u64 {
+    let files = files.saturating_sub(RESERVED_FILES);
+    let each_has_one = files / (2 + FILES_OF_INSTANCE);
+    let some_have_none = files.saturating_sub(instances.saturating_mul(FILES_OF_INSTANCE)) / 2;
+    each_has_one.min(instances).max(some_have_none).max(1)
 }
 
 /// The threads that serve connections.
@@ -203,11 +216,35 @@ impl Workers {
             tracing::warn!("{left} connections are cut off, because the time to finish is over");
             shared.ending.cancel();
             // What is left after that is dropped with its thread.
-            let _ = timeout(CUT_OFF, self.connections_ended()).await;
+            if timeout(CUT_OFF, self.connections_ended()).await.is_err() {
+                let left: usize = self.workers.iter().map(Handle::load).sum();
+                tracing::error!("{left} connections did not end when they were cut off");
+            }
         }
         shared.ended.cancel();
         for worker in self.workers {
             let _ = timeout(JOIN, worker.ended()).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_descriptors_for_what_all_connections_may_do() {
+        for (files, instances, expected) in [
+            (64 + 40, 1024, 10),
+            (64 + 40, 10, 10),
+            (64 + 40, 4, 16),
+            (64 + 40, 1, 19),
+            (1 << 20, 1024, 523_232),
+            (0, 1, 1),
+            (u64::MAX, u64::MAX, (u64::MAX - 64) / 4),
+        ] {
+            let connections = affordable(files, instances);
+            assert_eq!(connections, expected, "{files} {instances}");
         }
     }
 }

@@ -69,7 +69,7 @@ fn without_a_directory_nothing_can_be_opened() {
 /// `wasi:http/types`: the fields of a request, and those that a response was made of.
 #[test]
 fn fields_that_are_not_to_be_changed_are_not() {
-    let refused = vec!["Err(HeaderError::Immutable)"; 4].join(", ");
+    let refused = ["Err(HeaderError::Immutable)"; 4].join(", ");
     let response = hostile(&[]).get("/immutable").send();
     assert_eq!(response.text(), format!("({refused})"));
 }

@@ -320,6 +320,33 @@ fn content_timeout_408() {
     assert_eq!(server.names(), ["a.txt"]);
 }
 
+/// Whose content is echoed has begun to be answered by then, but was sent nothing yet.
+#[test]
+fn content_that_fails_before_its_first_byte_is_the_client_s_fault() {
+    let server = server(&["--content-timeout=500ms"]);
+    for target in ["/echo", "/files/new"] {
+        for (content, expected) in [
+            ("zz\r\n", 400),
+            ("0\r\nX\r\n\r\n", 400),
+            ("ffffffffffff\r\n", 413),
+            ("", 408),
+        ] {
+            let mut connection = server.connect();
+            connection
+                .send(format!(
+                    "PUT {target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
+                ))
+                .unwrap();
+            // It is asked for.
+            assert_eq!(connection.head().unwrap().status, 100);
+            connection.send(content).unwrap();
+            let response = connection.response("PUT").unwrap();
+            assert_eq!(response.status, expected, "{target} {content:?}");
+        }
+    }
+    assert_eq!(server.names(), ["a.txt"]);
+}
+
 /// The client takes nothing until the server has lost patience: then the permit is free again.
 #[test]
 fn write_timeout_breaks_it_off() {
@@ -333,14 +360,38 @@ fn write_timeout_breaks_it_off() {
 #[test]
 fn write_timeout_of_a_file() {
     let server = Setup::new(Host::Ours)
-        .flags(&["--write-timeout=100ms", "--max-requests=1"])
+        .flags(&["--write-timeout=100ms"])
         .start();
     let large = std::fs::File::create(server.path().join("large")).unwrap();
     large.set_len(1 << 30).unwrap();
     let mut connection = server.begin("/files/large");
     assert_eq!(connection.head().unwrap().status, 200);
-    assert_eq!(server.get("/").send().status, 200);
+    // It is reset.
+    tests::eventually(|| connection.stream().take_error().unwrap().is_some());
     assert!(connection.receive_to_end().len() < 1 << 30);
+}
+
+/// What a component has handed on needs it no more, however slowly the client takes it.
+#[test]
+fn who_takes_a_file_slowly_takes_no_place() {
+    for isolation in ["request", "connection", "shared"] {
+        let server = Setup::new(Host::Ours)
+            .flags(&[
+                &format!("--isolation={isolation}"),
+                "--max-requests=1",
+                "--write-timeout=1h",
+                "--kept-timeout=50ms",
+                "--response-timeout=10s",
+            ])
+            .start();
+        let large = std::fs::File::create(server.path().join("large")).unwrap();
+        large.set_len(1 << 30).unwrap();
+        let mut slow = server.begin("/files/large");
+        assert_eq!(slow.head().unwrap().status, 200);
+        for _ in 0..3 {
+            assert_eq!(server.get("/").send().status, 200, "{isolation}");
+        }
+    }
 }
 
 #[test]

@@ -50,6 +50,28 @@ fn more_connections_than_descriptors() {
     assert!(!stderr.contains("ERROR"), "{stderr}");
 }
 
+/// Each upload has more open than a file: so there are fewer connections, and no 500.
+#[test]
+fn more_uploads_than_descriptors() {
+    raise_file_limit();
+    let folder = tempfile::tempdir().unwrap();
+    let directory = format!("--directory={}", folder.path().display());
+    let (_process, address) = serve_limited("ulimit -n 256", &[&directory]);
+    let mut uploads: Vec<_> = (0..300)
+        .map(|index| {
+            let mut upload = Connection::open(address).unwrap();
+            let head = format!("PUT /files/d/{index} HTTP/1.1\r\nHost: x\r\n");
+            let rest = "Connection: close\r\nContent-Length: 10\r\n\r\n01234";
+            upload.send(head + rest).unwrap();
+            upload
+        })
+        .collect();
+    for upload in &mut uploads {
+        upload.send("56789").unwrap();
+        assert_eq!(upload.response("PUT").unwrap().status, 201);
+    }
+}
+
 /// EMFILE, which the server's own count of connections does not let come to pass.
 #[test]
 fn no_descriptor_at_all() {

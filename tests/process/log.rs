@@ -50,7 +50,7 @@ fn each_failure_is_a_line_with_its_request_and_its_cause() {
     }
     let lines = end(process);
     for (index, (target, cause)) in cases.iter().enumerate() {
-        let request = format!("request={}", index + 1);
+        let request = format!("request={} asked=GET {target}", index + 1);
         let mut of_it = lines.iter().filter(|line| line.ends_with(&request));
         let line = of_it
             .next()
@@ -114,12 +114,12 @@ fn the_level_says_what_is_logged() {
     for (level, expected) in [
         ("off", 0),
         ("error", 1),
-        ("warn", 1),
-        ("info", 2),
-        ("debug", 4),
+        ("warn", 2),
+        ("info", 3),
+        ("debug", 5),
     ] {
         let (process, address) = hostile(&[&format!("--log-level={level}")]);
-        for target in ["/print?1", "/trap-before"] {
+        for target in ["/print?1", "/print-on-stdout", "/trap-before"] {
             // One of them fails, as it should.
             let _ = Request::new(address, "GET", target).send();
         }

@@ -3,7 +3,7 @@
 use wasi::io::error::Error;
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
-/// How much one call to the host moves at most. Hosts move less: they say how much it was.
+/// How much one call to the host moves at most, where nobody knows how much there is.
 const SPLICE: u64 = 1 << 20;
 
 /// Why content did not arrive whole.
@@ -38,16 +38,15 @@ pub(super) fn write(output: &OutputStream, mut bytes: &[u8]) -> Result<(), Failu
     Ok(())
 }
 
-/// Moves exactly `length` bytes.
+/// Moves exactly `length` bytes. Hosts move less at once and say how much; ours takes a part of a file
+/// whole, so that the component is done with it.
 pub(super) fn splice(
     output: &OutputStream,
     input: &InputStream,
     mut length: u64,
 ) -> Result<(), Failure> {
     while length > 0 {
-        length -= output
-            .blocking_splice(input, length.min(SPLICE))?
-            .min(length);
+        length -= output.blocking_splice(input, length)?.min(length);
     }
     Ok(())
 }

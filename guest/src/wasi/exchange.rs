@@ -100,7 +100,7 @@ impl Exchange for WasiExchange {
     }
 
     fn report(&self, cause: &str) {
-        eprintln!("the file system failed: {cause}");
+        eprintln!("the file system failed, {}: {cause}", self.target);
     }
 
     fn pause(&self) {

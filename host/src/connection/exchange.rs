@@ -9,7 +9,8 @@ use crate::instance::sentence;
 use crate::permits::{Full, Lease};
 use crate::request::{Call, Event, Failure};
 use crate::wasi::outgoing::Answer;
-use http::Method;
+use http::{Method, Uri};
+use std::fmt::{self, Display, Formatter};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -19,9 +20,17 @@ use tokio::time::Instant;
 /// What the rest of an exchange needs to know of its request.
 pub(super) struct Asked {
     pub(super) method: Method,
+    target: Uri,
     pub(super) is_http10: bool,
     pub(super) persists: bool,
     pub(super) takes_trailers: bool,
+}
+
+/// The request, for the log.
+impl Display for Asked {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.target)
+    }
 }
 
 /// Why there is nothing to send.
@@ -49,6 +58,7 @@ impl Connection {
         let config = &self.worker.shared.config;
         let asked = Asked {
             method: head.method.clone(),
+            target: head.target.clone(),
             is_http10: head.is_http10,
             persists: head.persists,
             takes_trailers: takes_trailers(&head.fields),
@@ -58,8 +68,12 @@ impl Connection {
         if let Err(refusal) = begun {
             return self.refuse(refusal, asked.method == Method::HEAD).await;
         }
-        let mut lease = match self.admit().await {
-            Ok(lease) => lease,
+        let instance = match self.admit().await {
+            Ok(mut lease) => {
+                let instance = lease.instance.take();
+                self.lease = Some(lease);
+                instance
+            }
             Err(Halt::Refuse(refusal)) => {
                 return self.refuse(refusal, asked.method == Method::HEAD).await;
             }
@@ -67,14 +81,7 @@ impl Connection {
         };
         let shared = &self.worker.shared;
         let id = shared.next_request();
-        let mut call = Call::begin(
-            &shared.program,
-            lease.instance.take(),
-            id,
-            head,
-            self.local,
-            &self.input,
-        );
+        let mut call = Call::begin(&shared.program, instance, id, head, self.local, &self.input);
         let next = match self.wait_for_answer(&mut call).await {
             Ok(answer) => self.respond(&mut call, answer, &asked).await,
             Err(halt) => Err(halt),
@@ -84,25 +91,19 @@ impl Connection {
                 let patience = self.worker.shared.config.timeouts.response;
                 // A client that is to see that something is missing does not wait for the rest.
                 if !matches!(next, Next::BreakOff) && !self.settle(&mut call, patience).await {
-                    tracing::error!(request = id, "the component did not return in time");
+                    tracing::error!(request = id, %asked, "the component did not return in time");
                 }
                 next
             }
-            Err(halt) => {
-                self.give_up(&mut call, halt, asked.method == Method::HEAD)
-                    .await
-            }
+            Err(halt) => self.give_up(&mut call, halt, &asked).await,
         };
         lap().await;
-        match call.end() {
-            Ok(instance) => {
-                lease.instance = instance;
-                self.keep(lease);
-            }
-            Err(failure) => {
-                tracing::error!(request = id, "the component failed: {}", sentence(&failure))
-            }
+        self.take_back(&mut call);
+        if let Some(failure) = call.end() {
+            let sentence = sentence(&failure);
+            tracing::error!(request = id, %asked, "the component failed: {sentence}");
         }
+        self.let_go();
         match next {
             Next::Persist if !self.drain_content().await => Next::Close,
             next => next,
@@ -110,15 +111,20 @@ impl Connection {
     }
 
     /// Ends an exchange that has no answer yet.
-    async fn give_up(&mut self, call: &mut Call, halt: Halt, is_head: bool) -> Next {
-        let id = call.exchange.id;
+    async fn give_up(&mut self, call: &mut Call, halt: Halt, asked: &Asked) -> Next {
+        let (id, is_head) = (call.exchange.id, asked.method == Method::HEAD);
+        // What the client did wrong counts, not what the component made of it.
+        let halt = match (self.input.lock().failure(), halt) {
+            (Some(refusal), Halt::Failed(_)) => Halt::Refuse(refusal),
+            (_, halt) => halt,
+        };
         match halt {
             Halt::Failed(failure) => {
-                tracing::error!(request = id, "{failure}");
+                tracing::error!(request = id, %asked, "{failure}");
                 self.refuse(failure.refusal(), is_head).await
             }
             Halt::Refuse(Refusal::ComponentTooSlow) => {
-                tracing::error!(request = id, "the component did not answer in time");
+                tracing::error!(request = id, %asked, "the component did not answer in time");
                 self.refuse(Refusal::ComponentTooSlow, is_head).await
             }
             Halt::Refuse(refusal) => {
@@ -134,7 +140,7 @@ impl Connection {
 
     /// Waits for a permit, and the instance that comes with it.
     async fn admit(&mut self) -> Result<Lease, Halt> {
-        if let Some(lease) = self.kept.take() {
+        if let Some(lease) = self.lease.take() {
             return Ok(lease);
         }
         let shared = Arc::clone(&self.worker.shared);
@@ -154,16 +160,38 @@ impl Connection {
             if self.input.lock().poll_gone(context).is_ready() {
                 return Poll::Ready(Err(Halt::Gone));
             }
-            self.timer
-                .poll_until(context, deadline)
-                .map(|()| Err(Halt::Refuse(Refusal::Overloaded)))
+            self.timer.poll_until(context, deadline).map(|()| {
+                tracing::warn!("a request is refused, because none of those at once ended in time");
+                Err(Halt::Refuse(Refusal::Overloaded))
+            })
         })
         .await
     }
 
-    /// Keeps an instance for what it may serve again, unless something speaks against it.
-    fn keep(&mut self, mut lease: Lease) {
+    /// Takes the instance back from a component that has returned, or else its permit is of no use.
+    pub(super) fn take_back(&mut self, call: &mut Call) {
+        if !call.has_returned() || self.has_instance() {
+            return;
+        }
+        let instance = call.take_instance();
+        self.lease = self.lease.take().filter(|_| instance.is_some());
+        if let Some(lease) = &mut self.lease {
+            lease.instance = instance;
+        }
+    }
+
+    /// Whether there is an instance that does nothing.
+    pub(super) fn has_instance(&self) -> bool {
+        let lease = self.lease.as_ref();
+        lease.is_some_and(|lease| lease.instance.is_some())
+    }
+
+    /// Lets go of the permit, and of the instance, unless that is kept for what it may serve again.
+    pub(super) fn let_go(&mut self) {
         let (config, permits) = (&self.worker.shared.config, &self.worker.shared.permits);
+        let Some(mut lease) = self.lease.take() else {
+            return;
+        };
         let Some(instance) = &mut lease.instance else {
             return;
         };
@@ -172,7 +200,7 @@ impl Connection {
             _ if !instance.is_reusable(config.limits.kept_memory) => {}
             // Who waits has its turn before the next request of this connection.
             Isolation::Connection if permits.are_wanted() => {}
-            Isolation::Connection => self.kept = Some(lease),
+            Isolation::Connection => self.lease = Some(lease),
             Isolation::Shared(most) if instance.served >= most => {}
             Isolation::Shared(_) => permits.put_idle(self.worker.index, lease),
         }

@@ -475,7 +475,7 @@ impl Input {
     pub(crate) fn poll_end(&mut self, context: &mut Context<'_>, most: &mut usize) -> Poll<()> {
         loop {
             self.buffer.clear();
-            match ready!(self.poll_receive(context, CONTENT_ROOM)) {
+            match ready!(self.poll_receive(context, HEAD_ROOM)) {
                 Ok(received) if received > 0 && received < *most => *most -= received,
                 _ => return Poll::Ready(()),
             }

@@ -56,9 +56,7 @@ impl Connection {
             pipe,
         } = answer;
         let has_content = !is_without_content(&asked.method, status);
-        let gathered = self
-            .gather(call, has_content, asked.method == Method::HEAD)
-            .await?;
+        let gathered = self.gather(call, has_content, asked).await?;
 
         let declared = fields
             .get(header::CONTENT_LENGTH)
@@ -98,6 +96,7 @@ impl Connection {
                 if matches!(stop, Stop::TooSlow) {
                     tracing::debug!(
                         request = call.exchange.id,
+                        %asked,
                         "the client took the response too slowly"
                     );
                 }
@@ -112,13 +111,16 @@ impl Connection {
                         let (_, sentence) = refusal.answer();
                         tracing::debug!(request = id, "the response was broken off: {sentence}");
                     }
-                    None => tracing::error!(request = id, "the response was broken off: {failure}"),
+                    None => {
+                        tracing::error!(request = id, %asked, "the response was broken off: {failure}");
+                    }
                 }
                 Ok(Next::BreakOff)
             }
             Err(Broken::File(error)) => {
                 tracing::error!(
                     request = call.exchange.id,
+                    %asked,
                     "the response was broken off: a file can't be read: {error}"
                 );
                 Ok(Next::BreakOff)
@@ -131,8 +133,9 @@ impl Connection {
         &mut self,
         call: &mut Call,
         has_content: bool,
-        is_head: bool,
+        asked: &Asked,
     ) -> Result<Gathered, Halt> {
+        let is_head = asked.method == Method::HEAD;
         let mut gathered = Gathered::default();
         while gathered.length < GATHERED {
             let event = match call.next() {
@@ -154,7 +157,7 @@ impl Connection {
                 // Nobody misses content that is not sent.
                 Event::Broken(failure) if is_head || !has_content => {
                     if matches!(failure, Failure::Trap(_)) {
-                        tracing::error!(request = call.exchange.id, "{failure}");
+                        tracing::error!(request = call.exchange.id, %asked, "{failure}");
                     }
                     break;
                 }
@@ -186,6 +189,7 @@ impl Connection {
         gathered: Gathered,
         response: &mut Response,
     ) -> Result<(), Broken> {
+        self.take_back(call);
         let Gathered {
             chunks, mut end, ..
         } = gathered;
@@ -210,6 +214,7 @@ impl Connection {
                     self.wait_for_event(call).await.map_err(Broken::from)?
                 }
             };
+            self.take_back(call);
             match event {
                 Event::Chunk(chunk) => self.send_chunk(&mut pieces, chunk, response).await?,
                 Event::Finished(trailers) => end = Some(trailers),
@@ -293,13 +298,11 @@ impl Connection {
         mut chunk: FileChunk,
         progress: &mut Progress,
     ) -> Result<(), Broken> {
-        let pace = self.worker.shared.config.write_pace();
         while chunk.length > 0 {
             warm(&chunk).await.map_err(Broken::File)?;
-            let output = &mut self.output;
             let mut failure = None;
-            let sent = progress
-                .wait(&mut self.timer, pace, |context| {
+            let sent = self
+                .wait_for_client(progress, |output, context| {
                     let sent = output.poll_send_file(context, &chunk);
                     sent.map(|sent| match sent {
                         Err(error) if !is_of_connection(&error) => {
@@ -313,7 +316,6 @@ impl Connection {
             if sent == 0 {
                 return Err(Broken::File(failure.unwrap_or_else(shrunk)));
             }
-            progress.moved += sent as u64;
             chunk.offset += sent as u64;
             chunk.length -= sent as u64;
             // A fast client would never let this thread go.

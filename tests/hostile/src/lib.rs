@@ -2,6 +2,7 @@
 
 #![cfg(target_os = "wasi")]
 
+use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use wasi::exports::http::incoming_handler::Guest;
 use wasi::filesystem::types::{
@@ -192,6 +193,10 @@ impl Guest for Hostile {
                 for _ in 0..number {
                     eprintln!("\x1b[31mprinted");
                 }
+                text(outparam, "printed");
+            }
+            "/print-on-stdout" => {
+                let _ = std::io::stdout().write_all(b"printed\n");
                 text(outparam, "printed");
             }
             "/outgoing" => {
