@@ -197,6 +197,8 @@ pub enum Error {
     TooLarge,
     /// No space is left, or the quota is used up.
     NoSpace,
+    /// The operating system is short of memory, or of files that may be open.
+    Exhausted,
     /// Any other failure, in the file system's words.
     Other(String),
 }

@@ -28,6 +28,7 @@ impl Status {
     pub const RANGE_NOT_SATISFIABLE: Self = Self(416);
     pub const INTERNAL_SERVER_ERROR: Self = Self(500);
     pub const NOT_IMPLEMENTED: Self = Self(501);
+    pub const SERVICE_UNAVAILABLE: Self = Self(503);
     pub const INSUFFICIENT_STORAGE: Self = Self(507);
 }
 

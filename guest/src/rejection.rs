@@ -67,6 +67,8 @@ pub enum Rejection {
     Storage(String),
     /// A method nobody knows.
     NotImplemented,
+    /// The operating system is short of something, for now.
+    Exhausted,
     /// No space left, or the quota is used up.
     InsufficientStorage,
 }
@@ -106,7 +108,7 @@ impl Rejection {
             ),
             R::NameTooLong => (
                 Status::BAD_REQUEST,
-                "A file name can be 255 bytes long at most.",
+                "A file name can be 255 bytes long at most, and a path 4095.",
             ),
             R::ContentToDirectory => (
                 Status::BAD_REQUEST,
@@ -187,6 +189,10 @@ impl Rejection {
                 "The file system failed; the log has the cause.",
             ),
             R::NotImplemented => (Status::NOT_IMPLEMENTED, "This method is not implemented."),
+            R::Exhausted => (
+                Status::SERVICE_UNAVAILABLE,
+                "The server has too many files open: try again in a moment.",
+            ),
             R::InsufficientStorage => (
                 Status::INSUFFICIENT_STORAGE,
                 "There is no space left: delete something, or ask the operator.",
@@ -208,6 +214,7 @@ impl Rejection {
             Rejection::NotAcceptable => outcome.field("vary", "accept-encoding"),
             // RFC 9110 15.5.16
             Rejection::ContentCoding => outcome.field("accept-encoding", "identity"),
+            Rejection::Exhausted => outcome.field("retry-after", "1"),
             _ => outcome,
         }
     }
@@ -230,6 +237,7 @@ impl From<directory::Error> for Rejection {
             Error::NotEmpty => Self::NotEmpty,
             Error::TooLarge => Self::ContentTooLarge,
             Error::NoSpace => Self::InsufficientStorage,
+            Error::Exhausted => Self::Exhausted,
             Error::Other(cause) => Self::Storage(cause),
         }
     }

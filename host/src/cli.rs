@@ -4,11 +4,15 @@ use crate::config::{Component, Config, FileIo, Isolation, Limits, Mapping, Timeo
 use crate::http1::head::LONGEST_TARGET;
 use crate::log::{Format, Level};
 use bytesize::ByteSize;
-use clap::{Args, Parser, ValueEnum};
+use clap::builder::RangedU64ValueParser;
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use humantime::Duration as HumanDuration;
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -28,13 +32,7 @@ pub struct Cli {
     read_only: bool,
 
     /// The address to listen on
-    #[arg(
-        short,
-        long,
-        value_name = "ADDR:PORT",
-        env = "HTTP_SERVER_LISTEN",
-        conflicts_with = "port"
-    )]
+    #[arg(short, long, value_name = "ADDR:PORT", env = "HTTP_SERVER_LISTEN")]
     listen: Option<SocketAddr>,
 
     /// The port to listen on, of this machine only; 0 is any that is free
@@ -53,11 +51,11 @@ pub struct Cli {
 
     /// An environment variable for the component, such as FILES_INDEX=1; may be repeated, in the
     /// environment one on each line
-    #[arg(short, long, value_name = "NAME=VALUE", env = "HTTP_SERVER_ENV", value_delimiter = '\n', value_parser = variable)]
-    env: Vec<(String, String)>,
+    #[arg(short, long, value_name = "NAME=VALUE", env = "HTTP_SERVER_ENV", hide_env_values = true, value_delimiter = '\n', value_parser = variable)]
+    env: Vec<Option<(String, String)>>,
 
     /// How many threads serve connections [default: one for each processor]
-    #[arg(long, value_name = "N", env = "HTTP_SERVER_THREADS")]
+    #[arg(long, value_name = "N", env = "HTTP_SERVER_THREADS", value_parser = up_to::<1024>)]
     threads: Option<NonZeroUsize>,
 
     /// What requests share
@@ -78,12 +76,7 @@ pub struct Cli {
     file_io: FileIo,
 
     /// Where compiled code is kept between starts [default: http-server in the user's cache folder]
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "HTTP_SERVER_CODE_CACHE",
-        conflicts_with = "no_code_cache"
-    )]
+    #[arg(long, value_name = "DIR", env = "HTTP_SERVER_CODE_CACHE")]
     code_cache: Option<PathBuf>,
 
     /// Compile the component anew at each start
@@ -125,6 +118,7 @@ struct LimitArgs {
     #[arg(
         long,
         value_name = "N",
+        value_parser = up_to::<1_000_000>,
         env = "HTTP_SERVER_MAX_CONNECTIONS",
         default_value = "8192"
     )]
@@ -134,6 +128,7 @@ struct LimitArgs {
     #[arg(
         long,
         value_name = "N",
+        value_parser = up_to::<1_000_000>,
         env = "HTTP_SERVER_MAX_REQUESTS",
         default_value = "1024"
     )]
@@ -152,7 +147,7 @@ struct LimitArgs {
     #[arg(
         long,
         value_name = "BYTES",
-        value_parser = target_size,
+        value_parser = |text: &str| size(text, 1..=LONGEST_TARGET as u64),
         env = "HTTP_SERVER_MAX_TARGET_SIZE",
         default_value = "8KiB"
     )]
@@ -162,6 +157,7 @@ struct LimitArgs {
     #[arg(
         long,
         value_name = "BYTES",
+        value_parser = |text: &str| size(text, 1..=u64::MAX),
         env = "HTTP_SERVER_MAX_HEAD_SIZE",
         default_value = "32KiB"
     )]
@@ -171,6 +167,7 @@ struct LimitArgs {
     #[arg(
         long,
         value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..),
         env = "HTTP_SERVER_MAX_FIELDS",
         default_value_t = 100
     )]
@@ -180,24 +177,29 @@ struct LimitArgs {
     #[arg(
         long,
         value_name = "BYTES",
+        value_parser = |text: &str| size(text, 0..=u64::MAX),
         env = "HTTP_SERVER_MAX_CONTENT_SIZE",
         default_value = "16GiB"
     )]
     max_content_size: ByteSize,
 
-    /// How fast a request's content must come, in bytes a second: 408
+    /// How fast a request's content must come, in bytes a second all in all, but for
+    /// --content-timeout: 408; 0 is as slow as that
     #[arg(
         long,
         value_name = "BYTES",
+        value_parser = |text: &str| size(text, 0..=u64::MAX),
         env = "HTTP_SERVER_MIN_CONTENT_RATE",
         default_value = "500B"
     )]
     min_content_rate: ByteSize,
 
-    /// How fast a response must be taken, in bytes a second
+    /// How fast a response must be taken, in bytes a second all in all, but for --write-timeout; 0
+    /// is as slow as that
     #[arg(
         long,
         value_name = "BYTES",
+        value_parser = |text: &str| size(text, 0..=u64::MAX),
         env = "HTTP_SERVER_MIN_WRITE_RATE",
         default_value = "500B"
     )]
@@ -207,6 +209,7 @@ struct LimitArgs {
     #[arg(
         long,
         value_name = "BYTES",
+        value_parser = |text: &str| size(text, 1..=u64::MAX),
         env = "HTTP_SERVER_MAX_MEMORY",
         default_value = "64MiB"
     )]
@@ -225,6 +228,7 @@ struct LimitArgs {
     #[arg(
         long,
         value_name = "BYTES",
+        value_parser = |text: &str| size(text, 1..=u64::MAX),
         env = "HTTP_SERVER_MAX_CALL_SIZE",
         default_value = "2MiB"
     )]
@@ -234,6 +238,7 @@ struct LimitArgs {
     #[arg(
         long,
         value_name = "N",
+        value_parser = RangedU64ValueParser::<usize>::new().range(1..),
         env = "HTTP_SERVER_MAX_HANDLES",
         default_value_t = 1024
     )]
@@ -243,6 +248,7 @@ struct LimitArgs {
     #[arg(
         long,
         value_name = "BYTES",
+        value_parser = |text: &str| size(text, 0..=u64::MAX),
         env = "HTTP_SERVER_MAX_LOG_SIZE",
         default_value = "16KiB"
     )]
@@ -252,6 +258,7 @@ struct LimitArgs {
     #[arg(
         long,
         value_name = "BYTES",
+        value_parser = |text: &str| size(text, 0..=u64::MAX),
         env = "HTTP_SERVER_MAX_KEPT_MEMORY",
         default_value = "4MiB"
     )]
@@ -343,7 +350,29 @@ impl Cli {
     pub fn read(
         arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        Self::try_parse_from(arguments)
+        let matches = Self::command().try_get_matches_from(arguments)?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let typed = |name| match matches.value_source(name) {
+            None | Some(ValueSource::DefaultValue) => None,
+            source => Some(source == Some(ValueSource::CommandLine)),
+        };
+        // What is typed counts more than what the environment says. Of two that do not go together, and
+        // come from the same place, nobody knows which is meant.
+        match (typed("listen"), typed("port")) {
+            (Some(false), Some(true)) => cli.listen = None,
+            (one, other) if one.is_some() && one == other => {
+                return Err(contradiction("--listen", "--port"));
+            }
+            _ => {}
+        }
+        match (typed("code_cache"), typed("no_code_cache")) {
+            (Some(true), Some(false)) => cli.no_code_cache = false,
+            (one, other) if one.is_some() && one == other && cli.no_code_cache => {
+                return Err(contradiction("--code-cache", "--no-code-cache"));
+            }
+            _ => {}
+        }
+        Ok(cli)
     }
 
     /// How to log.
@@ -372,7 +401,7 @@ impl Cli {
                 read_only: self.read_only,
             }),
             component: self.component.map_or(Component::Bundled, Component::File),
-            environment: self.env,
+            environment: self.env.into_iter().flatten().collect(),
             threads: self.threads.unwrap_or_else(default_threads),
             isolation: match self.isolation {
                 IsolationMode::Request => Isolation::Request,
@@ -433,17 +462,38 @@ impl TimeoutArgs {
     }
 }
 
-fn target_size(text: &str) -> Result<ByteSize, String> {
-    let size: ByteSize = text.parse()?;
-    if size.as_u64() > LONGEST_TARGET as u64 {
-        return Err(format!("it can be {LONGEST_TARGET} bytes at most"));
-    }
-    Ok(size)
+fn contradiction(one: &str, other: &str) -> clap::Error {
+    let sentence = format!("{one} and {other} do not go together");
+    Cli::command().error(ErrorKind::ArgumentConflict, sentence)
 }
 
-fn variable(text: &str) -> Result<(String, String), String> {
+fn up_to<const MOST: usize>(text: &str) -> Result<NonZeroUsize, String> {
+    let number: NonZeroUsize = text
+        .parse()
+        .map_err(|_| format!("write a number from 1 to {MOST}"))?;
+    if number.get() > MOST {
+        return Err(format!("it can be {MOST} at most"));
+    }
+    Ok(number)
+}
+
+fn size(text: &str, range: RangeInclusive<u64>) -> Result<ByteSize, String> {
+    let size: ByteSize = text
+        .parse()
+        .map_err(|_| "write a number of bytes, or one with a unit, such as 10KB or 10KiB")?;
+    let (least, most) = (*range.start(), *range.end());
+    match size.as_u64() {
+        bytes if bytes < least => Err(format!("it can't be less than {least}")),
+        bytes if bytes > most => Err(format!("it can be {most} bytes at most")),
+        _ => Ok(size),
+    }
+}
+
+/// A line that is empty sets nothing.
+fn variable(text: &str) -> Result<Option<(String, String)>, String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some((name, value)) if !name.is_empty() => Ok(Some((name.to_owned(), value.to_owned()))),
+        None if text.is_empty() => Ok(None),
         _ => Err("write it as NAME=VALUE".to_owned()),
     }
 }

@@ -9,11 +9,15 @@ use wasmtime::{Cache, CacheConfig};
 
 /// Opens the folder, or makes it. Without one, it is said why, and each start compiles anew.
 pub(crate) fn open(folder: &Path) -> Option<Cache> {
-    let mut config = CacheConfig::new();
-    config.with_directory(folder);
     let cache = make_private(folder)
+        // wasmtime takes no relative one.
+        .and_then(|()| folder.canonicalize())
         .map_err(|error| error.to_string())
-        .and_then(|()| Cache::new(config).map_err(|error| format!("{error:#}")));
+        .and_then(|folder| {
+            let mut config = CacheConfig::new();
+            config.with_directory(folder);
+            Cache::new(config).map_err(|error| format!("{error:#}"))
+        });
     cache
         .inspect_err(|error| tracing::warn!("no code cache in {}: {error}", folder.display()))
         .ok()

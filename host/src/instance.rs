@@ -12,8 +12,10 @@ use crate::wasi;
 use crate::wasi::bindings::{Proxy, ProxyPre};
 use crate::wasi::files::memory_device;
 use crate::wasi::incoming::IncomingRequest;
+use rustix::fs::StatVfsMountFlags;
 use std::borrow::Cow;
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use wasmtime::component::{Component, Linker, Resource, ResourceTable};
 use wasmtime::{
@@ -289,7 +291,8 @@ fn map_directory(mapping: Option<&Mapping>, inline: bool) -> Result<WasiFilesyst
     if !std::fs::metadata(path).map_err(refuse)?.is_dir() {
         return Err(refuse(std::io::ErrorKind::NotADirectory.into()));
     }
-    let permissions = if *read_only {
+    // Where the file system is, too, what may not be written is said before the content is read.
+    let permissions = if *read_only || is_mounted_read_only(path) {
         FsPerms::ReadOnly
     } else {
         FsPerms::ReadWrite
@@ -301,6 +304,10 @@ fn map_directory(mapping: Option<&Mapping>, inline: bool) -> Result<WasiFilesyst
             .preopened_dir(path, PREOPEN, permissions);
     mapped.map_err(|error| refuse(std::io::Error::other(sentence(&error))))?;
     Ok(builder.build().filesystem().clone())
+}
+
+fn is_mounted_read_only(path: &Path) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 /// The mapped directory, as the component is handed it.

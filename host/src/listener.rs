@@ -106,8 +106,9 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     )?;
     // Should this fail, more waits.
     let _ = limit_unsent(&socket);
+    // [::] is every address there is, as for most servers, whatever the system's default.
     if address.is_ipv6() {
-        socket.set_only_v6(true)?;
+        socket.set_only_v6(false)?;
     }
     // A server that was stopped may be started again at once.
     socket.set_reuse_address(true)?;

@@ -3,7 +3,8 @@
 use anyhow::Context;
 use http_server::cli::Cli;
 use http_server::{Server, log};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use std::io::Write;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,7 +21,7 @@ fn main() -> ExitCode {
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("http-server: {error:#}");
+            say(&format!("http-server: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -30,12 +31,18 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     let (format, level) = cli.log();
     let _guard = log::start(format, level);
     raise_file_limit();
-    let server = Server::bind(cli.into_config())?;
-    let address = server.local_addr()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("can't start")?;
+    {
+        // To write to a file that would be larger than the operating system permits ends who has not asked
+        // for this signal; for others it is an error. Once asked for, it stays so.
+        let _within = runtime.enter();
+        drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
+    }
+    let server = Server::bind(cli.into_config())?;
+    let address = server.local_addr()?;
     runtime.block_on(async {
         let (mut interrupt, mut terminate) = (
             signal(SignalKind::interrupt())?,
@@ -49,10 +56,15 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                 std::process::exit(1);
             });
         };
-        eprintln!("listening on http://{address}");
+        say(&format!("listening on http://{address}"));
         server.serve(stop).await?;
         Ok(())
     })
+}
+
+/// Writes a line on stderr. That nobody can read it is no reason not to serve.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Takes as many open files as the operating system allows: every connection is one.

@@ -98,7 +98,16 @@ fn wrong_usage_is_2_and_says_what_is_wrong() {
         (&["--env=NOVALUE"], "NAME=VALUE"),
         (&["--threads=0"], "--threads"),
         (&["--isolation=none"], "--isolation"),
-        (&["--max-memory=lots"], "--max-memory"),
+        (&["--threads=100000"], "1024 at most"),
+        (&["--max-requests=18446744073709551615"], "1000000 at most"),
+        (&["--max-memory=lots"], "a number of bytes"),
+        (
+            &["--max-content-size=99999999999999999999"],
+            "a number of bytes",
+        ),
+        (&["--max-head-size=0"], "can't be less than 1"),
+        (&["--max-fields=0"], "--max-fields"),
+        (&["--code-cache=x", "--no-code-cache"], "--code-cache"),
         (&["--idle-timeout=soon"], "--idle-timeout"),
         (&["--nope"], "--nope"),
         (&["argument"], "argument"),
@@ -189,7 +198,7 @@ fn flags_can_be_set_by_the_environment() {
         ("HTTP_SERVER_DIRECTORY", directory.as_str()),
         ("HTTP_SERVER_PORT", "0"),
         ("HTTP_SERVER_READ_ONLY", "true"),
-        ("HTTP_SERVER_ENV", "FILES_INDEX=1\nFILES_HIDDEN=1"),
+        ("HTTP_SERVER_ENV", "FILES_INDEX=1\nFILES_HIDDEN=1\n"),
     ];
     let mut process = start(&[], &variables);
     let address = address(&mut process);
@@ -204,6 +213,32 @@ fn flags_can_be_set_by_the_environment() {
             .status,
         403
     );
+}
+
+#[test]
+fn what_is_typed_counts_more_than_the_environment() {
+    for (flag, variable, value) in [
+        ("--port=0", "HTTP_SERVER_LISTEN", "192.0.2.1:1"),
+        ("--listen=127.0.0.1:0", "HTTP_SERVER_PORT", "1"),
+        ("--port=0", "HTTP_SERVER_PORT", "1"),
+    ] {
+        let mut process = start(
+            &[flag, "--no-code-cache"],
+            &[(variable, value), ("HTTP_SERVER_CODE_CACHE", "/nowhere")],
+        );
+        let address = address(&mut process);
+        assert!(
+            address.ip().is_loopback() && address.port() > 1,
+            "{address}"
+        );
+    }
+    let variables = [
+        ("HTTP_SERVER_LISTEN", "127.0.0.1:0"),
+        ("HTTP_SERVER_PORT", "0"),
+    ];
+    let (status, _, stderr) = start(&[], &variables).end();
+    assert_eq!(status.code(), Some(2));
+    assert!(stderr.contains("--listen and --port"), "{stderr}");
 }
 
 #[test]
@@ -256,9 +291,49 @@ fn a_second_signal_ends_it_at_once() {
 #[test]
 fn what_does_not_finish_in_time_is_cut_off() {
     let (process, _busy) = stop_during_download(&["--shutdown-timeout=100ms"]);
+    assert_cut_off(process);
+}
+
+/// One connection did not end by itself, but did when it was cut off.
+fn assert_cut_off(process: Process) {
     let (status, _, stderr) = process.end();
     assert_eq!(status.code(), Some(0));
     assert!(stderr.contains("1 connections are cut off"), "{stderr}");
+    assert!(!stderr.contains("did not end"), "{stderr}");
+}
+
+#[test]
+fn half_a_head_is_cut_off_too() {
+    let (process, address) = serve(&["--shutdown-timeout=100ms"]);
+    let mut half = Connection::open(address).unwrap();
+    half.send("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HT")
+        .unwrap();
+    assert_eq!(half.response("GET").unwrap().status, 200);
+    signal(&process, Signal::TERM);
+    assert_cut_off(process);
+}
+
+/// /dev/full takes nothing that is said.
+#[test]
+fn that_nobody_can_be_told_is_no_panic() {
+    let script = "exec \"$0\" --directory=/nowhere/at/all 2>/dev/full";
+    let arguments = ["-c", script, env!("CARGO_BIN_EXE_http-server")];
+    let (status, _, _) = Process::start(Path::new("/bin/sh"), &arguments, &[]).end();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn every_address_is_that_of_both_protocols() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        eprintln!("not tested: there is no IPv6 here");
+        return;
+    }
+    let mut process = start(&["--listen=[::]:0"], &[]);
+    let port = address(&mut process).port();
+    for address in ["127.0.0.1", "[::1]"] {
+        let address = format!("{address}:{port}").parse().unwrap();
+        assert_eq!(Request::new(address, "GET", "/").send().status, 200);
+    }
 }
 
 #[test]

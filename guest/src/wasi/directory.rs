@@ -197,6 +197,7 @@ impl From<ErrorCode> for Error {
             ErrorCode::Access => Self::Access,
             ErrorCode::FileTooLarge => Self::TooLarge,
             ErrorCode::InsufficientSpace | ErrorCode::Quota => Self::NoSpace,
+            ErrorCode::InsufficientMemory => Self::Exhausted,
             code => Self::Other(code.message().to_owned()),
         }
     }

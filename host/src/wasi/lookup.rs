@@ -169,6 +169,13 @@ impl State {
         let opened = match open_beneath(&directory.dir, path, how) {
             Ok(opened) => opened,
             Err(Errno::NOENT) => return Ok(Some(Err(ErrorCode::NoEntry))),
+            // These wasmtime does not know. There is no code for too many open files: the kernel has no
+            // room for another.
+            Err(Errno::MFILE | Errno::NFILE) => {
+                return Ok(Some(Err(ErrorCode::InsufficientMemory)));
+            }
+            Err(Errno::DQUOT) => return Ok(Some(Err(ErrorCode::Quota))),
+            Err(Errno::ROFS) => return Ok(Some(Err(ErrorCode::ReadOnly))),
             Err(_) => return Ok(None),
         };
         // What was made just now is a file, and its directory is another than it was.
