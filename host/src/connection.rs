@@ -206,40 +206,60 @@ impl Connection {
     }
 
     /// Waits for `write` to move bytes, as long as the client may take. Returns how many.
-    ///
-    /// Meanwhile an instance that does nothing is let go: slow clients are not to take the places of
-    /// all others. Where it is of this connection alone, as if that were idle.
     async fn wait_for_client(
         &mut self,
         progress: &mut Progress,
         mut write: impl FnMut(&mut Output, &mut Context<'_>) -> Poll<std::io::Result<usize>>,
     ) -> Result<usize, Stop> {
-        let config = &self.worker.shared.config;
-        let (pace, kept) = (config.write_pace(), config.timeouts.kept);
-        let mut since = None;
-        let result = poll_fn(|context| {
-            if let Poll::Ready(result) = write(&mut self.output, context) {
-                return Poll::Ready(result.map_err(|_| Stop::Gone));
+        let written = poll_fn(|context| Poll::Ready(write(&mut self.output, context))).await;
+        let result = match written {
+            Poll::Ready(written) => written.map_err(|_| Stop::Gone),
+            Poll::Pending => {
+                let since = Instant::now();
+                let result = self.outwait_client(since, progress, write).await;
+                progress.waited += since.elapsed();
+                result
+            }
+        };
+        progress.moved += *result.as_ref().unwrap_or(&0) as u64;
+        result
+    }
+
+    /// Waits for a client that takes nothing now.
+    ///
+    /// An instance that does nothing meanwhile is let go: slow clients are not to take the places of all
+    /// others. Where it is of this connection alone, as if that were idle.
+    async fn outwait_client(
+        &mut self,
+        since: Instant,
+        progress: &Progress,
+        mut write: impl FnMut(&mut Output, &mut Context<'_>) -> Poll<std::io::Result<usize>>,
+    ) -> Result<usize, Stop> {
+        if self.has_instance() {
+            self.let_go();
+        }
+        let shared = Arc::clone(&self.worker.shared);
+        let pace = shared.config.write_pace();
+        let deadline = since + pace.patience(progress.moved, progress.waited);
+        let kept_until = deadline.min(since + shared.config.timeouts.kept);
+        let mut wanted = std::pin::pin!(shared.permits.wanted());
+        poll_fn(|context| {
+            if let Poll::Ready(written) = write(&mut self.output, context) {
+                return Poll::Ready(written.map_err(|_| Stop::Gone));
             }
             if self.ending.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Err(Stop::Gone));
             }
-            if since.is_none() && self.has_instance() {
-                self.let_go();
-            }
-            let since = *since.get_or_insert_with(Instant::now);
-            let deadline = since + pace.patience(progress.moved, progress.waited);
             if self.has_instance() {
-                ready!(self.timer.poll_until(context, deadline.min(since + kept)));
+                if wanted.as_mut().poll(context).is_pending() {
+                    ready!(self.timer.poll_until(context, kept_until));
+                }
                 self.lease = None;
             }
             let too_slow = self.timer.poll_until(context, deadline);
             too_slow.map(|()| Err(Stop::TooSlow))
         })
-        .await;
-        progress.waited += since.map_or(Duration::ZERO, |since| since.elapsed());
-        progress.moved += *result.as_ref().unwrap_or(&0) as u64;
-        result
+        .await
     }
 
     /// Ends the connection, so that the client can read what it was sent.

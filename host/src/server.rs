@@ -1,6 +1,6 @@
 //! [`Server`]: bound, then served until it is told to stop.
 
-use crate::config::{Config, Limits};
+use crate::config::Config;
 use crate::error::Error;
 use crate::instance::Program;
 use crate::listener::{Acceptor, Listeners};
@@ -18,6 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How many descriptors are left for what is not a connection or a file of a request.
 const RESERVED_FILES: u64 = 64;
+
+/// How many a thread has for its event queue.
+const FILES_OF_THREAD: u64 = 4;
 
 /// How many files an instance may have open beside that which is sent: an upload has its directory, and
 /// looks through that for what others have left.
@@ -96,7 +99,7 @@ impl Server {
         let Self { listeners, shared } = self;
         let mut workers = Workers::start(&shared)?;
         let mut acceptor = listeners.accept_on_this_runtime()?;
-        let most = most_connections(&shared.config.limits);
+        let most = most_connections(&shared.config);
         let connections = Arc::new(Semaphore::new(most));
         tokio::select! {
             () = shutdown => {}
@@ -132,12 +135,14 @@ async fn accept(acceptor: &mut Acceptor, workers: &mut Workers, connections: &Ar
 }
 
 /// How many connections there may be: as many as descriptors permit.
-fn most_connections(limits: &Limits) -> usize {
-    let configured = limits.connections.get();
+fn most_connections(config: &Config) -> usize {
+    let configured = config.limits.connections.get();
     let Some(files) = getrlimit(Resource::Nofile).current else {
         return configured;
     };
-    let affordable = affordable(files, limits.requests.get() as u64);
+    let (threads, instances) = (config.threads.get(), config.limits.requests.get());
+    let reserved = RESERVED_FILES + threads as u64 * FILES_OF_THREAD;
+    let affordable = affordable(files.saturating_sub(reserved), instances as u64);
     let affordable = usize::try_from(affordable).unwrap_or(usize::MAX);
     if affordable < configured {
         tracing::warn!(
@@ -150,7 +155,6 @@ fn most_connections(limits: &Limits) -> usize {
 /// How many connections so many files are enough for: each has a descriptor, may need another for a file
 /// that is sent, and may have one of the instances.
 fn affordable(files: u64, instances: u64) -> u64 {
-    let files = files.saturating_sub(RESERVED_FILES);
     let each_has_one = files / (2 + FILES_OF_INSTANCE);
     let some_have_none = files.saturating_sub(instances.saturating_mul(FILES_OF_INSTANCE)) / 2;
     each_has_one.min(instances).max(some_have_none).max(1)
@@ -235,13 +239,13 @@ mod tests {
     #[test]
     fn there_are_descriptors_for_what_all_connections_may_do() {
         for (files, instances, expected) in [
-            (64 + 40, 1024, 10),
-            (64 + 40, 10, 10),
-            (64 + 40, 4, 16),
-            (64 + 40, 1, 19),
-            (1 << 20, 1024, 523_232),
+            (40, 1024, 10),
+            (40, 10, 10),
+            (40, 4, 16),
+            (40, 1, 19),
+            (1 << 20, 1024, 523_264),
             (0, 1, 1),
-            (u64::MAX, u64::MAX, (u64::MAX - 64) / 4),
+            (u64::MAX, u64::MAX, u64::MAX / 4),
         ] {
             let connections = affordable(files, instances);
             assert_eq!(connections, expected, "{files} {instances}");

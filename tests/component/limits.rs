@@ -323,14 +323,14 @@ fn content_timeout_408() {
 /// Whose content is echoed has begun to be answered by then, but was sent nothing yet.
 #[test]
 fn content_that_fails_before_its_first_byte_is_the_client_s_fault() {
-    let server = server(&["--content-timeout=500ms"]);
     for target in ["/echo", "/files/new"] {
-        for (content, expected) in [
-            ("zz\r\n", 400),
-            ("0\r\nX\r\n\r\n", 400),
-            ("ffffffffffff\r\n", 413),
-            ("", 408),
+        for (content, timeout, expected) in [
+            ("zz\r\n", "20s", 400),
+            ("0\r\nX\r\n\r\n", "20s", 400),
+            ("ffffffffffff\r\n", "20s", 413),
+            ("", "500ms", 408),
         ] {
+            let server = server(&[&format!("--content-timeout={timeout}")]);
             let mut connection = server.connect();
             connection
                 .send(format!(
@@ -342,9 +342,9 @@ fn content_that_fails_before_its_first_byte_is_the_client_s_fault() {
             connection.send(content).unwrap();
             let response = connection.response("PUT").unwrap();
             assert_eq!(response.status, expected, "{target} {content:?}");
+            assert_eq!(server.names(), ["a.txt"]);
         }
     }
-    assert_eq!(server.names(), ["a.txt"]);
 }
 
 /// The client takes nothing until the server has lost patience: then the permit is free again.
@@ -380,18 +380,43 @@ fn who_takes_a_file_slowly_takes_no_place() {
                 &format!("--isolation={isolation}"),
                 "--max-requests=1",
                 "--write-timeout=1h",
-                "--kept-timeout=50ms",
+                "--kept-timeout=1h",
                 "--response-timeout=10s",
             ])
             .start();
         let large = std::fs::File::create(server.path().join("large")).unwrap();
-        large.set_len(1 << 30).unwrap();
-        let mut slow = server.begin("/files/large");
-        assert_eq!(slow.head().unwrap().status, 200);
-        for _ in 0..3 {
-            assert_eq!(server.get("/").send().status, 200, "{isolation}");
+        large.set_len(16 << 30).unwrap();
+        // Sixteen parts of half a gigabyte, one after the other, are as many as are sent.
+        let parts: Vec<_> = (0_u64..16)
+            .map(|part| format!("{}-{}", part << 30, (part << 30) + (1 << 29)))
+            .collect();
+        for range in ["0-", &parts.join(",")] {
+            let mut slow = server.connect();
+            let get = "GET /files/large HTTP/1.1\r\nHost: x\r\n";
+            slow.send(format!("{get}Range: bytes={range}\r\n\r\n"))
+                .unwrap();
+            assert_eq!(slow.head().unwrap().status, 206);
+            for _ in 0..3 {
+                assert_eq!(server.get("/").send().status, 200, "{isolation} {range}");
+            }
         }
     }
+}
+
+/// Nor does who does not send the content that nobody asked for.
+#[test]
+fn who_sends_the_rest_of_its_content_slowly_takes_no_place() {
+    let flags = [
+        "--isolation=connection",
+        "--max-requests=1",
+        "--response-timeout=2s",
+    ];
+    let server = Setup::new(Host::Ours).flags(&flags).start();
+    let mut slow = server.connect();
+    slow.send("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n")
+        .unwrap();
+    assert_eq!(slow.response("GET").unwrap().status, 200);
+    assert_eq!(server.get("/").send().status, 200);
 }
 
 #[test]

@@ -100,7 +100,8 @@ impl Exchange for WasiExchange {
     }
 
     fn report(&self, cause: &str) {
-        eprintln!("the file system failed, {}: {cause}", self.target);
+        // What is long may be cut.
+        eprintln!("the file system failed: {cause}, at {}", self.target);
     }
 
     fn pause(&self) {

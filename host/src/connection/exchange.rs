@@ -43,6 +43,15 @@ pub(super) enum Halt {
     Failed(Failure),
 }
 
+/// How long a component may still run once it is not needed any more.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    /// Until a deadline, or the time to finish is over.
+    Ending,
+    /// Until a deadline, whatever else: it cleans up.
+    Deadline,
+}
+
 /// How long the component has been waited for: time that it waited for its client is not counted.
 #[derive(Default)]
 pub(super) struct Patience {
@@ -90,12 +99,14 @@ impl Connection {
             Ok(next) => {
                 let patience = self.worker.shared.config.timeouts.response;
                 // A client that is to see that something is missing does not wait for the rest.
-                if !matches!(next, Next::BreakOff) && !self.settle(&mut call, patience).await {
+                if !matches!(next, Next::BreakOff)
+                    && !self.settle(&mut call, patience, Until::Ending).await
+                {
                     tracing::error!(request = id, %asked, "the component did not return in time");
                 }
-                next
+                Ok(next)
             }
-            Err(halt) => self.give_up(&mut call, halt, &asked).await,
+            Err(halt) => Err(self.give_up(&mut call, halt, &asked).await),
         };
         lap().await;
         self.take_back(&mut call);
@@ -105,14 +116,17 @@ impl Connection {
         }
         self.let_go();
         match next {
-            Next::Persist if !self.drain_content().await => Next::Close,
-            next => next,
+            Ok(Next::Persist) if !self.drain_content().await => Next::Close,
+            Ok(next) => next,
+            Err(Some(refusal)) => self.refuse(refusal, asked.method == Method::HEAD).await,
+            Err(None) => Next::BreakOff,
         }
     }
 
-    /// Ends an exchange that has no answer yet.
-    async fn give_up(&mut self, call: &mut Call, halt: Halt, asked: &Asked) -> Next {
-        let (id, is_head) = (call.exchange.id, asked.method == Method::HEAD);
+    /// Ends an exchange that has no answer yet. Returns what is to be said instead, if there is somebody
+    /// to say it to.
+    async fn give_up(&mut self, call: &mut Call, halt: Halt, asked: &Asked) -> Option<Refusal> {
+        let id = call.exchange.id;
         // What the client did wrong counts, not what the component made of it.
         let halt = match (self.input.lock().failure(), halt) {
             (Some(refusal), Halt::Failed(_)) => Halt::Refuse(refusal),
@@ -121,19 +135,19 @@ impl Connection {
         match halt {
             Halt::Failed(failure) => {
                 tracing::error!(request = id, %asked, "{failure}");
-                self.refuse(failure.refusal(), is_head).await
+                Some(failure.refusal())
             }
             Halt::Refuse(Refusal::ComponentTooSlow) => {
                 tracing::error!(request = id, %asked, "the component did not answer in time");
-                self.refuse(Refusal::ComponentTooSlow, is_head).await
+                Some(Refusal::ComponentTooSlow)
             }
             Halt::Refuse(refusal) => {
                 self.clean_up(call).await;
-                self.refuse(refusal, is_head).await
+                Some(refusal)
             }
             Halt::Gone => {
                 self.clean_up(call).await;
-                Next::BreakOff
+                None
             }
         }
     }
@@ -279,18 +293,23 @@ impl Connection {
             may_leave_something
         };
         if may_leave_something {
-            self.settle(call, CLEANUP).await;
+            self.settle(call, CLEANUP, Until::Deadline).await;
         }
     }
 
     /// Lets the component come to its end, for a while. Returns whether it did.
-    async fn settle(&mut self, call: &mut Call, patience: Duration) -> bool {
+    async fn settle(&mut self, call: &mut Call, patience: Duration, until: Until) -> bool {
         if call.has_returned() {
             return true;
         }
         let deadline = Instant::now() + patience;
         poll_fn(|context| match call.poll_return(context) {
             Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending
+                if until == Until::Ending && self.ending.as_mut().poll(context).is_ready() =>
+            {
+                Poll::Ready(false)
+            }
             Poll::Pending => self.timer.poll_until(context, deadline).map(|()| false),
         })
         .await
@@ -309,10 +328,18 @@ impl Connection {
                 return false;
             }
         }
+        // An instance does not wait for that.
+        self.lease = None;
         let deadline = Instant::now() + CLEANUP;
-        poll_fn(|context| match self.input.lock().poll_trailers(context) {
-            Poll::Ready(end) => Poll::Ready(end.is_ok()),
-            Poll::Pending => self.timer.poll_until(context, deadline).map(|()| false),
+        poll_fn(|context| {
+            let polled = self.input.lock().poll_trailers(context);
+            match polled {
+                Poll::Ready(end) => Poll::Ready(end.is_ok()),
+                Poll::Pending if self.ending.as_mut().poll(context).is_ready() => {
+                    Poll::Ready(false)
+                }
+                Poll::Pending => self.timer.poll_until(context, deadline).map(|()| false),
+            }
         })
         .await
     }

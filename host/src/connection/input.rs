@@ -474,7 +474,8 @@ impl Input {
     /// Receives until the client has nothing more to say, and throws it away.
     pub(crate) fn poll_end(&mut self, context: &mut Context<'_>, most: &mut usize) -> Poll<()> {
         loop {
-            self.buffer.clear();
+            // There may be room for much more in it: for content, which is not received any more.
+            self.buffer = BytesMut::with_capacity(HEAD_ROOM);
             match ready!(self.poll_receive(context, HEAD_ROOM)) {
                 Ok(received) if received > 0 && received < *most => *most -= received,
                 _ => return Poll::Ready(()),
