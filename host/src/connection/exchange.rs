@@ -328,18 +328,17 @@ impl Connection {
                 return false;
             }
         }
-        // An instance does not wait for that.
-        self.lease = None;
         let deadline = Instant::now() + CLEANUP;
         poll_fn(|context| {
-            let polled = self.input.lock().poll_trailers(context);
-            match polled {
-                Poll::Ready(end) => Poll::Ready(end.is_ok()),
-                Poll::Pending if self.ending.as_mut().poll(context).is_ready() => {
-                    Poll::Ready(false)
-                }
-                Poll::Pending => self.timer.poll_until(context, deadline).map(|()| false),
+            if let Poll::Ready(end) = self.input.lock().poll_trailers(context) {
+                return Poll::Ready(end.is_ok());
             }
+            // An instance does not wait for that.
+            self.lease = None;
+            if self.ending.as_mut().poll(context).is_ready() {
+                return Poll::Ready(false);
+            }
+            self.timer.poll_until(context, deadline).map(|()| false)
         })
         .await
     }

@@ -55,6 +55,15 @@ pub(crate) enum Persistence {
     Close,
 }
 
+/// The reason phrase, by RFC 9110 15, which has two that are newer than those of the `http` crate.
+fn reason(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => "Content Too Large",
+        StatusCode::UNPROCESSABLE_ENTITY => "Unprocessable Content",
+        status => status.canonical_reason().unwrap_or_default(),
+    }
+}
+
 /// Writes the head of a response. `length` is said where there is a place to say it, which is all
 /// but 204 and a chunked response.
 pub(crate) fn write_head(
@@ -68,7 +77,7 @@ pub(crate) fn write_head(
     output.extend_from_slice(b"HTTP/1.1 ");
     output.extend_from_slice(status.as_str().as_bytes());
     output.push(b' ');
-    output.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    output.extend_from_slice(reason(status).as_bytes());
     output.extend_from_slice(b"\r\n");
     for (name, value) in fields {
         // The framing is decided here, whatever the component says of it.
@@ -299,6 +308,20 @@ mod tests {
                 ),
                 expected
             );
+        }
+    }
+
+    #[test]
+    fn reason_phrases_are_those_of_rfc_9110() {
+        for (status, expected) in [
+            (200, "OK"),
+            (413, "Content Too Large"),
+            (416, "Range Not Satisfiable"),
+            (422, "Unprocessable Content"),
+            (431, "Request Header Fields Too Large"),
+            (599, ""),
+        ] {
+            assert_eq!(reason(StatusCode::from_u16(status).unwrap()), expected);
         }
     }
 
