@@ -183,8 +183,8 @@ struct LimitArgs {
     )]
     max_content_size: ByteSize,
 
-    /// How fast a request's content must come, in bytes a second all in all, but for
-    /// --content-timeout: 408; 0 is as slow as that
+    /// How fast a request's content must come on average, in bytes a second; --content-timeout comes on
+    /// top: 408; 0 is any rate
     #[arg(
         long,
         value_name = "BYTES",
@@ -194,8 +194,8 @@ struct LimitArgs {
     )]
     min_content_rate: ByteSize,
 
-    /// How fast a response must be taken, in bytes a second all in all, but for --write-timeout; 0
-    /// is as slow as that
+    /// How fast a response must be taken on average, in bytes a second; --write-timeout comes on top; 0
+    /// is any rate
     #[arg(
         long,
         value_name = "BYTES",

@@ -216,7 +216,9 @@ impl Connection {
             Poll::Ready(written) => written.map_err(|_| Stop::Gone),
             Poll::Pending => {
                 let since = Instant::now();
-                let result = self.outwait_client(since, progress, write).await;
+                // On the heap while it lasts: refusals are sent this way too, so that each idle connection
+                // would have the room for it.
+                let result = Box::pin(self.outwait_client(since, progress, write)).await;
                 progress.waited += since.elapsed();
                 result
             }
@@ -317,6 +319,6 @@ mod tests {
         fn size_of_result<A, B, R>(_: impl FnOnce(A, B) -> R) -> usize {
             size_of::<R>()
         }
-        assert!(size_of_result(serve) <= 1024);
+        assert!(size_of_result(serve) <= 800);
     }
 }
