@@ -272,14 +272,21 @@ impl Connection {
         let deadline = Instant::now() + LINGER;
         let mut most = LINGER_BYTES;
         poll_fn(|context| {
-            let is_over = self.input.lock().poll_end(context, &mut most).is_ready()
-                || self.ending.as_mut().poll(context).is_ready();
-            if is_over {
+            let polled = self.input.lock().poll_end(context, &mut most);
+            if polled.is_ready() {
                 return Poll::Ready(());
             }
-            self.timer.poll_until(context, deadline)
+            self.poll_over(context, deadline)
         })
         .await;
+    }
+
+    /// Waits for a deadline, or the end of the time to finish.
+    fn poll_over(&mut self, context: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+        if self.ending.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        self.timer.poll_until(context, deadline)
     }
 }
 

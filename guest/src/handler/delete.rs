@@ -1,6 +1,7 @@
 //! DELETE of `/files/{path}`.
 
 use super::Handled;
+use super::files::kinds;
 use super::turn::Turn;
 use super::upload::refused;
 use crate::directory::{Directory, Kind};
@@ -56,7 +57,7 @@ fn removable<X: Exchange>(
     preconditions: &Preconditions,
 ) -> Result<Kind, Rejection> {
     // What can't be read, such as a link that leads out, is not there to be deleted either.
-    let kind = directory.metadata(path.as_str())?.kind;
+    let (itself, kind) = kinds(directory, path.as_str())?;
     match kind {
         Kind::File if !path.has_trailing_slash() => {}
         Kind::Directory => {}
@@ -71,5 +72,5 @@ fn removable<X: Exchange>(
             return Err(Rejection::PreconditionFailed);
         }
     }
-    Ok(directory.link_metadata(path.as_str())?.kind)
+    Ok(itself)
 }

@@ -30,13 +30,15 @@ pub(super) fn read<X: Exchange>(exchange: &X, encoded: Option<&str>, query: &str
     if path.is_upload() || path.is_too_long() || (path.is_hidden() && !settings.hidden) {
         return Err(Rejection::NotFound);
     }
-    match kind(&directory, path.as_str())? {
+    match kinds(&directory, path.as_str())?.1 {
         Kind::Directory if !path.has_trailing_slash() => {
             Ok(redirect(&format!("/files/{path}/"), query))
         }
         Kind::Directory => {
             let index = path.join("index.html");
-            if settings.index && kind(&directory, index.as_str()) == Ok(Kind::File) {
+            if settings.index
+                && kinds(&directory, index.as_str()).is_ok_and(|(_, kind)| kind == Kind::File)
+            {
                 return file(exchange, &directory, &index, settings);
             }
             listing::list(exchange, directory, &path, settings)
@@ -46,12 +48,13 @@ pub(super) fn read<X: Exchange>(exchange: &X, encoded: Option<&str>, query: &str
     }
 }
 
-/// What is at `path`, symbolic links followed. Most paths have none, and a host answers for a link
-/// itself with fewer system calls than for what it leads to: so ask for that first.
-fn kind<D: Directory>(directory: &D, path: &str) -> Result<Kind, Error> {
+/// What is at `path` itself, and what it is with symbolic links followed. Most paths have none, and a
+/// host answers for a link itself with fewer system calls than for what it leads to: so ask for that
+/// first.
+pub(super) fn kinds<D: Directory>(directory: &D, path: &str) -> Result<(Kind, Kind), Error> {
     match directory.link_metadata(path)?.kind {
-        Kind::Link => directory.metadata(path).map(|metadata| metadata.kind),
-        kind => Ok(kind),
+        Kind::Link => Ok((Kind::Link, directory.metadata(path)?.kind)),
+        kind => Ok((kind, kind)),
     }
 }
 

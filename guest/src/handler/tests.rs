@@ -165,6 +165,18 @@ fn alphabet() -> Memory {
     ])
 }
 
+/// No name has `part` in it.
+fn assert_none_has(directory: &Memory, part: &str) {
+    let names = directory.names();
+    assert!(!names.iter().any(|name| name.contains(part)), "{names:?}");
+}
+
+/// The entity tag of what is at `target`.
+fn tag(directory: &Memory, target: &str) -> String {
+    let response = request(directory, Method::Get, target).send();
+    response.field("etag").unwrap()
+}
+
 #[test]
 fn every_rejection_is_a_plain_sentence() {
     let directory = alphabet();

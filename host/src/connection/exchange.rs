@@ -188,9 +188,9 @@ impl Connection {
             return;
         }
         let instance = call.take_instance();
-        self.lease = self.lease.take().filter(|_| instance.is_some());
-        if let Some(lease) = &mut self.lease {
-            lease.instance = instance;
+        match &mut self.lease {
+            Some(lease) if instance.is_some() => lease.instance = instance,
+            _ => self.lease = None,
         }
     }
 
@@ -335,10 +335,7 @@ impl Connection {
             }
             // An instance does not wait for that.
             self.lease = None;
-            if self.ending.as_mut().poll(context).is_ready() {
-                return Poll::Ready(false);
-            }
-            self.timer.poll_until(context, deadline).map(|()| false)
+            self.poll_over(context, deadline).map(|()| false)
         })
         .await
     }

@@ -61,7 +61,6 @@ struct Content {
     piece: Bytes,
     /// How much was decoded.
     received: u64,
-    limit: u64,
     interim: Interim,
     failure: Option<Refusal>,
     /// The request may change something, content or not (RFC 9110 9.2.1).
@@ -94,7 +93,7 @@ enum Interim {
 }
 
 impl Content {
-    fn new(coding: Coding, limit: u64, is_expected: bool, may_change: bool) -> Self {
+    fn new(coding: Coding, is_expected: bool, may_change: bool) -> Self {
         Self {
             interim: if is_expected {
                 Interim::Expected
@@ -104,7 +103,6 @@ impl Content {
             coding,
             piece: Bytes::new(),
             received: 0,
-            limit,
             failure: None,
             may_change,
             waiting: None,
@@ -131,22 +129,13 @@ impl Content {
                     self.coding = Coding::Done(HeaderMap::new());
                 }
             }
-            Coding::Chunked(decoder) => loop {
-                match decoder.decode(buffer)? {
-                    Decoded::Begin(size) if self.received.saturating_add(size) > self.limit => {
-                        return Err(Refusal::ContentTooLarge);
-                    }
-                    Decoded::Begin(_) => {}
-                    Decoded::Data(data) => {
-                        self.piece = data;
-                        break;
-                    }
-                    Decoded::End(trailers) => {
-                        self.coding = Coding::Done(trailers);
-                        return Ok(true);
-                    }
-                    Decoded::Incomplete => break,
+            Coding::Chunked(decoder) => match decoder.decode(buffer)? {
+                Decoded::Data(data) => self.piece = data,
+                Decoded::End(trailers) => {
+                    self.coding = Coding::Done(trailers);
+                    return Ok(true);
                 }
+                Decoded::Incomplete => {}
             },
         }
         self.received += self.piece.len() as u64;
@@ -169,7 +158,7 @@ pub(crate) enum Unanswered {
 
 impl Input {
     pub(crate) fn new(stream: Arc<TcpStream>) -> Self {
-        let content = Content::new(Coding::Done(HeaderMap::new()), 0, false, false);
+        let content = Content::new(Coding::Done(HeaderMap::new()), false, false);
         Self {
             stream,
             buffer: BytesMut::new(),
@@ -295,13 +284,13 @@ impl Input {
             Framing::Length(length) if length > limit => return Err(Refusal::ContentTooLarge),
             Framing::Length(length) => Coding::Length(length),
             Framing::Chunked => {
-                let decoder = || Decoder::new(limits.head, limits.fields);
-                decoder().check(&self.buffer, limit)?;
+                let decoder = || Decoder::new(limit, limits.head, limits.fields);
+                decoder().check(&self.buffer)?;
                 Coding::Chunked(decoder())
             }
         };
         let is_expected = head.expects_continue && head.framing != Framing::Length(0);
-        self.content = Content::new(coding, limit, is_expected, !head.method.is_safe());
+        self.content = Content::new(coding, is_expected, !head.method.is_safe());
         Ok(())
     }
 
@@ -497,8 +486,8 @@ mod tests {
         let client = TcpStream::connect(listener.local_addr().unwrap()).await;
         let (client, (server, _)) = (client.unwrap(), listener.accept().await.unwrap());
         let mut input = Input::new(Arc::new(server));
-        let coding = Coding::Chunked(Decoder::new(1000, 10));
-        input.content = Content::new(coding, 1 << 20, false, false);
+        let coding = Coding::Chunked(Decoder::new(1 << 20, 1000, 10));
+        input.content = Content::new(coding, false, false);
         (client, input)
     }
 
@@ -513,6 +502,25 @@ mod tests {
         input.end_content();
         assert!(input.content.piece.is_empty());
         assert!(matches!(&input.content.coding, Coding::Done(trailers) if trailers.is_empty()));
+    }
+
+    /// Whoever was refused, and sends on, costs no more than who has not sent anything.
+    #[tokio::test]
+    async fn what_is_thrown_away_has_little_room() {
+        let (mut client, mut input) = chunked().await;
+        input.buffer.reserve(CONTENT_ROOM);
+        client.write_all(b"x").await.unwrap();
+        poll_fn(|context| {
+            let mut most = 2;
+            assert!(input.poll_end(context, &mut most).is_pending());
+            if most == 2 {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        })
+        .await;
+        assert!(input.buffer.capacity() <= HEAD_ROOM);
     }
 
     /// What was read ahead says that there is more, not that little is left.

@@ -25,6 +25,8 @@ const MOST_EXTENSIONS: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Decoder {
     state: State,
+    /// How much content there may still be, in bytes.
+    permitted: u64,
     extensions: usize,
     largest_trailers: usize,
     most_trailers: usize,
@@ -48,8 +50,6 @@ enum State {
 pub(crate) enum Decoded {
     /// More bytes are needed.
     Incomplete,
-    /// A chunk of this size begins.
-    Begin(u64),
     /// Some of a chunk's data.
     Data(Bytes),
     /// The end, and the trailers.
@@ -60,39 +60,32 @@ pub(crate) enum Decoded {
 enum Part {
     /// Something whose end is still to come.
     Incomplete,
-    /// A line end, or the last chunk: nothing to hand on.
+    /// The size of a chunk, or its end: nothing to hand on.
     Frame,
-    Begin(u64),
     Data,
     Trailers,
 }
 
 impl Decoder {
-    /// A decoder of a message whose trailers may be this large, and this many.
-    pub(crate) fn new(largest_trailers: usize, most_trailers: usize) -> Self {
+    /// A decoder of a message of at most `limit` bytes of content, whose trailers may be this large, and
+    /// this many.
+    pub(crate) fn new(limit: u64, largest_trailers: usize, most_trailers: usize) -> Self {
         Self {
             state: State::Size,
+            permitted: limit,
             extensions: 0,
             largest_trailers,
             most_trailers,
         }
     }
 
-    /// Looks for what is wrong with a message of at most `limit` bytes of content, from its beginning
-    /// on: as far as it is in `bytes`.
-    pub(crate) fn check(mut self, mut bytes: &[u8], limit: u64) -> Result<(), Refusal> {
-        let mut announced = 0_u64;
+    /// Looks for what is wrong with a message, as far as it is in `bytes`.
+    pub(crate) fn check(mut self, mut bytes: &[u8]) -> Result<(), Refusal> {
         loop {
             let (part, length) = self.next(bytes)?;
             match part {
                 Part::Incomplete => return Ok(()),
                 Part::Frame | Part::Data => {}
-                Part::Begin(size) => {
-                    announced = announced.saturating_add(size);
-                    if announced > limit {
-                        return Err(Refusal::ContentTooLarge);
-                    }
-                }
                 Part::Trailers => {
                     let section = Bytes::copy_from_slice(&bytes[..length]);
                     return parse_fields(&section, 0, self.most_trailers).map(drop);
@@ -110,7 +103,6 @@ impl Decoder {
             return Ok(match part {
                 Part::Incomplete => Decoded::Incomplete,
                 Part::Frame => continue,
-                Part::Begin(size) => Decoded::Begin(size),
                 Part::Data => Decoded::Data(bytes.freeze()),
                 Part::Trailers => {
                     Decoded::End(parse_fields(&bytes.freeze(), 0, self.most_trailers)?)
@@ -132,13 +124,13 @@ impl Decoder {
                 if self.extensions > MOST_EXTENSIONS {
                     return Err(Refusal::Chunk);
                 }
-                if size == 0 {
-                    self.state = State::Trailers;
-                    (Part::Frame, length)
-                } else {
-                    self.state = State::Data(size);
-                    (Part::Begin(size), length)
-                }
+                let permitted = self.permitted.checked_sub(size);
+                self.permitted = permitted.ok_or(Refusal::ContentTooLarge)?;
+                self.state = match size {
+                    0 => State::Trailers,
+                    size => State::Data(size),
+                };
+                (Part::Frame, length)
             }
             State::Data(_) if bytes.is_empty() => INCOMPLETE,
             State::Data(remaining) => {
@@ -278,6 +270,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// More than any message here has, but those that are to pass it.
+    const LIMIT: u64 = 1 << 20;
+
     #[derive(Debug, Default, PartialEq)]
     struct Message {
         content: Vec<u8>,
@@ -288,7 +283,7 @@ mod tests {
 
     /// Decodes `coded`, fed in pieces of `step` bytes. Nothing if it is cut short.
     fn decode(coded: &[u8], step: usize) -> Result<Option<Message>, Refusal> {
-        let mut decoder = Decoder::new(1024, 10);
+        let mut decoder = Decoder::new(LIMIT, 1024, 10);
         let mut buffer = BytesMut::new();
         let mut message = Message::default();
         let mut pieces = coded.chunks(step);
@@ -298,7 +293,6 @@ mod tests {
                     Some(piece) => buffer.extend_from_slice(piece),
                     None => return Ok(None),
                 },
-                Decoded::Begin(_) => {}
                 Decoded::Data(data) => message.content.extend_from_slice(&data),
                 Decoded::End(trailers) => {
                     message.trailers = trailers;
@@ -412,6 +406,28 @@ mod tests {
         );
         let extensions = format!("1;{}\r\nx\r\n", "a".repeat(4000)).repeat(5);
         assert_eq!(decode(extensions.as_bytes(), 64), Err(Refusal::Chunk));
+    }
+
+    /// As soon as it is announced, and of all chunks together.
+    #[test]
+    fn more_than_the_limit() {
+        for (coded, expected) in [
+            ("100000\r\n", Ok(None)),
+            ("100001\r\n", Err(Refusal::ContentTooLarge)),
+            ("1\r\nx\r\nfffff\r\n", Ok(None)),
+            ("1\r\nx\r\n100000\r\n", Err(Refusal::ContentTooLarge)),
+            ("7fffffffffffffff\r\n", Err(Refusal::ContentTooLarge)),
+        ] {
+            for step in [1, coded.len()] {
+                assert_eq!(
+                    decode(coded.as_bytes(), step),
+                    expected,
+                    "{coded:?} by {step}"
+                );
+            }
+            let checked = Decoder::new(LIMIT, 1024, 10).check(coded.as_bytes());
+            assert_eq!(checked, expected.map(drop), "{coded:?}");
+        }
     }
 
     #[test]

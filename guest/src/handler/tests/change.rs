@@ -5,10 +5,7 @@ use super::*;
 #[test]
 fn conditional_uploads() {
     let directory = alphabet();
-    let tag = request(&directory, Method::Get, "/files/a.txt")
-        .send()
-        .field("etag")
-        .unwrap();
+    let tag = tag(&directory, "/files/a.txt");
     let replaced = request(&directory, Method::Put, "/files/a.txt")
         .field("if-match", &tag)
         .send();
@@ -35,12 +32,7 @@ fn conditional_uploads() {
             .status(),
         201
     );
-    assert!(
-        directory
-            .names()
-            .iter()
-            .all(|name| !name.contains(".http-server-upload-"))
-    );
+    assert_none_has(&directory, ".http-server-upload-");
 }
 
 #[test]
@@ -52,10 +44,7 @@ fn a_faster_client_wins() {
         } else {
             "/files/new"
         };
-        let tag = request(&directory, Method::Get, "/files/a.txt")
-            .send()
-            .field("etag")
-            .unwrap();
+        let tag = tag(&directory, "/files/a.txt");
         let other = directory.clone();
         let meanwhile = move || {
             let fast = Request {
@@ -109,7 +98,7 @@ fn what_is_not_to_be_deleted_is_refused_before_content_and_after() {
         delete.field("if-match", condition).send().status()
     };
     assert_eq!(asked("\"other\""), 412);
-    let tag = request(&directory, Method::Get, "/files/a.txt").send();
+    let tag = tag(&directory, "/files/a.txt");
     let other = directory.clone();
     let meanwhile = move || {
         let fast = request(&other, Method::Put, "/files/a.txt");
@@ -119,8 +108,7 @@ fn what_is_not_to_be_deleted_is_refused_before_content_and_after() {
         meanwhile: Box::new(meanwhile),
         ..delete()
     };
-    let slow = slow.field("if-match", &tag.field("etag").unwrap());
-    assert_eq!(slow.send().status(), 412);
+    assert_eq!(slow.field("if-match", &tag).send().status(), 412);
     assert!(directory.content("a.txt").is_some());
 }
 
@@ -198,12 +186,7 @@ fn who_acts_on_a_condition_waits_for_its_turn() {
         };
         assert_eq!(waiting.field("if-match", "*").send().status(), 204);
         assert_eq!(paused.get(), 3);
-        assert!(
-            directory
-                .names()
-                .iter()
-                .all(|name| !name.contains("-turn-"))
-        );
+        assert_none_has(&directory, "-turn-");
     }
 }
 
@@ -216,10 +199,5 @@ fn the_turn_of_who_was_killed_is_over_in_ten_seconds() {
     directory.set_modified(&turn, now - Duration::from_secs(11));
     let put = request(&directory, Method::Put, "/files/a.txt").field("if-match", "*");
     assert_eq!(put.send().status(), 204);
-    assert!(
-        directory
-            .names()
-            .iter()
-            .all(|name| !name.contains("-turn-"))
-    );
+    assert_none_has(&directory, "-turn-");
 }

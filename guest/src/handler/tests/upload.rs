@@ -39,12 +39,7 @@ fn uploads_are_published_whole() {
             .send()
             .field("etag");
         assert!(current.is_some() && response.field("etag") == current);
-        assert!(
-            directory
-                .names()
-                .iter()
-                .all(|name| !name.contains(".http-server-upload-"))
-        );
+        assert_none_has(&directory, ".http-server-upload-");
     }
 }
 
