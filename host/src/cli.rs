@@ -523,6 +523,9 @@ mod tests {
     fn a_target_can_be_no_longer_than_can_be_represented() {
         let read = |size| Cli::read(["http-server", "--max-target-size", size]);
         assert!(read("65534").is_ok() && read("64KiB").is_err());
+        let mut config = read("8KiB").unwrap().into_config();
+        config.limits.target_size = usize::MAX;
+        assert_eq!(config.head_limits().target, LONGEST_TARGET);
     }
 
     #[test]

@@ -80,7 +80,7 @@ fn an_upload_without_space_is_507_and_changes_nothing() {
     if !may_mount(folder.path()) {
         return;
     }
-    let (_process, address) = serve_after(&MOUNTING, script, folder.path());
+    let (process, address) = serve_after(&MOUNTING, script, folder.path());
     assert_eq!(put(address, "/files/a", 500_000), 201);
     for target in ["/files/a", "/files/new", "/files/x/y/new"] {
         // Some more than there is room for, and more than any buffer holds.
@@ -97,6 +97,13 @@ fn an_upload_without_space_is_507_and_changes_nothing() {
         204
     );
     assert_eq!(put(address, "/files/a", 100_000), 204);
+    // The operator is told, whom clients are told to ask.
+    signal(&process, Signal::TERM);
+    let (_, _, stderr) = process.end();
+    for target in ["/files/a", "/files/new", "/files/x/y/new"] {
+        let told = format!("no space is left, at {target} ");
+        assert!(stderr.contains(&told), "{told}: {stderr}");
+    }
 }
 
 /// http.md, Writing: too large is 413. A limit on the size of files needs no rights, so writing

@@ -75,9 +75,17 @@ fn more_uploads_than_descriptors() {
 /// EMFILE, which the server's own count of connections does not let come to pass.
 #[test]
 fn no_descriptor_at_all() {
-    let (mut process, address) = serve(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), "a").unwrap();
+    let directory = format!("--directory={}", folder.path().display());
+    let (mut process, address) = serve(&[&directory]);
     // Its threads have what they need by now.
-    assert_eq!(get(address, "/echo/a").status, 200);
+    let mut open = Connection::open(address).unwrap();
+    let mut get_a = || {
+        let request = Request::new(address, "GET", "/files/a");
+        request.send_on(&mut open).unwrap()
+    };
+    assert_eq!(get_a().status, 200);
     let id = Pid::from_raw(process.id().cast_signed());
     let before = getrlimit(Resource::Nofile).maximum;
     let none = Rlimit {
@@ -85,6 +93,11 @@ fn no_descriptor_at_all() {
         maximum: before,
     };
     let given = prlimit(id, Resource::Nofile, none).unwrap();
+    let refused = get_a();
+    assert_eq!(
+        (refused.status, refused.field("retry-after")),
+        (503, Some("1"))
+    );
     let mut waiting = Connection::open(address).unwrap();
     waiting
         .send("GET /echo/a HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -92,6 +105,7 @@ fn no_descriptor_at_all() {
     process.line_with("no connection is accepted for");
     prlimit(id, Resource::Nofile, given).unwrap();
     assert_eq!(waiting.response("GET").unwrap().text(), "a");
+    assert_eq!(get_a().text(), "a");
 }
 
 #[test]

@@ -128,6 +128,30 @@ fn the_level_says_what_is_logged() {
     }
 }
 
+/// A component that is not done, since its client takes nothing, has the only place.
+#[test]
+fn who_waits_for_a_place_in_vain_is_a_warning() {
+    let flags = [
+        "--max-requests=1",
+        "--write-timeout=1h",
+        "--response-timeout=200ms",
+    ];
+    let (process, address) = hostile(&flags);
+    let mut busy = Connection::open(address).unwrap();
+    busy.send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    assert_eq!(busy.head().unwrap().status, 200);
+    assert_eq!(Request::new(address, "GET", "/count").send().status, 503);
+    drop(busy);
+    let lines = end(process);
+    assert!(
+        lines.len() == 1
+            && lines[0].contains(" WARN ")
+            && lines[0].contains("none of those at once ended in time"),
+        "{lines:#?}"
+    );
+}
+
 /// Whatever happens to an instance, nothing of it stays.
 #[test]
 fn no_instance_is_left_when_it_stops() {

@@ -88,6 +88,20 @@ fn help_and_version() {
     );
 }
 
+/// What it is for may be a secret.
+#[test]
+fn help_does_not_show_the_environment_of_the_component() {
+    let variables = [
+        ("HTTP_SERVER_ENV", "TOKEN=secret"),
+        ("HTTP_SERVER_PORT", "4711"),
+    ];
+    let (_, stdout, _) = start(&["--help"], &variables).end();
+    assert!(
+        stdout.contains("4711") && !stdout.contains("secret"),
+        "{stdout}"
+    );
+}
+
 #[test]
 fn wrong_usage_is_2_and_says_what_is_wrong() {
     for (arguments, says) in [
@@ -232,6 +246,11 @@ fn what_is_typed_counts_more_than_the_environment() {
             "{address}"
         );
     }
+    let cache = tempfile::tempdir().unwrap();
+    let flag = format!("--code-cache={}", cache.path().display());
+    let variables = [("HTTP_SERVER_NO_CODE_CACHE", "true")];
+    address(&mut start(&["--port=0", &flag], &variables));
+    assert!(std::fs::read_dir(cache.path()).unwrap().count() > 0);
     let variables = [
         ("HTTP_SERVER_LISTEN", "127.0.0.1:0"),
         ("HTTP_SERVER_PORT", "0"),
