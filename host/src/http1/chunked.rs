@@ -154,7 +154,7 @@ impl Decoder {
                 let end = if bytes.starts_with(b"\r\n") {
                     Some(2)
                 } else {
-                    find(bytes, b"\r\n\r\n").map(|at| at + 4)
+                    memchr::memmem::find(bytes, b"\r\n\r\n").map(|at| at + 4)
                 };
                 match end {
                     Some(end) if end <= self.largest_trailers => {
@@ -259,10 +259,6 @@ fn skip_quoted(text: &[u8]) -> Option<&[u8]> {
         }
     }
     None
-}
-
-fn find(buffer: &[u8], pattern: &[u8]) -> Option<usize> {
-    memchr::memmem::find(buffer, pattern)
 }
 
 #[cfg(test)]

@@ -64,60 +64,39 @@ pub(crate) fn find_end(
     if buffer.first().is_some_and(|&byte| !is_tchar(byte)) {
         return Err(Refusal::RequestLine);
     }
+    // What is beyond the limit makes no difference, however much of it came at once.
+    let is_too_large = buffer.len() > limits.head;
+    let buffer = &buffer[..buffer.len().min(limits.head + 1)];
     let from = scanned.saturating_sub(3);
-    let mut line_ends = memchr::memchr_iter(b'\n', &buffer[from..]).map(|end| from + end + 1);
-    if let Some(length) = line_ends.find(|&end| buffer[..end].ends_with(b"\r\n\r\n")) {
-        return if length <= limits.head {
-            Ok(Some(length))
-        } else {
-            Err(too_large(buffer, limits))
-        };
+    let mut lines = memchr::memchr_iter(b'\n', &buffer[from..]).map(|end| &buffer[..=from + end]);
+    // An LF without its CR is the end of no line, and the end of the head would never come.
+    let ends = |lines: &&[u8]| lines.ends_with(b"\r\n\r\n") || !lines.ends_with(b"\r\n");
+    let end = lines.find(ends);
+    if let Some(head) = end
+        && head.ends_with(b"\r\n\r\n")
+        && head.len() <= limits.head
+    {
+        return Ok(Some(head.len()));
     }
-    match memchr::memchr(b'\n', buffer) {
-        // An LF without its CR can't be part of the line.
-        Some(line_feed) => {
-            let line = buffer[..line_feed]
-                .strip_suffix(b"\r")
-                .ok_or(Refusal::RequestLine)?;
-            RequestLine::parse(line, limits)?;
-        }
-        None if buffer.len() > limits.target + LONGEST_METHOD => {
-            return Err(too_large(buffer, limits));
-        }
-        None => {}
-    }
-    // Nor can it be part of a field line, and the end of the head would never come.
-    let is_bare = |line_feed: usize| line_feed > 0 && buffer[line_feed - 1] != b'\r';
-    if memchr::memchr_iter(b'\n', &buffer[from..]).any(|index| is_bare(from + index)) {
-        return Err(Refusal::FieldLine);
-    }
-    if buffer.len() > limits.head {
+    RequestLine::read(buffer, limits)?;
+    if end.is_some_and(|lines| !lines.ends_with(b"\r\n")) {
+        Err(Refusal::FieldLine)
+    } else if is_too_large {
         Err(Refusal::FieldsTooLarge)
     } else {
         Ok(None)
     }
 }
 
-/// Which part of a head that is too large is to blame.
-fn too_large(buffer: &[u8], limits: HeadLimits) -> Refusal {
-    let line = &buffer[..memchr::memchr(b'\n', buffer).unwrap_or(buffer.len())];
-    match memchr::memchr(b' ', line) {
-        None => Refusal::Method,
-        Some(space) if space > LONGEST_METHOD => Refusal::Method,
-        Some(space) if line.len() > space + limits.target => Refusal::TargetTooLong,
-        Some(_) => Refusal::FieldsTooLarge,
-    }
-}
-
 impl Head {
     /// Parses a whole head, the empty line included.
     pub(crate) fn parse(head: &Bytes, limits: HeadLimits) -> Result<Self, Refusal> {
-        let line_end = find_line_end(head).ok_or(Refusal::RequestLine)?;
-        let line = RequestLine::parse(&head[..line_end], limits)?;
+        let read = RequestLine::read(head, limits)?;
+        let (line, line_end) = read.ok_or(Refusal::RequestLine)?;
         let method = Method::from_bytes(line.method).map_err(|_| Refusal::RequestLine)?;
         let is_http10 = line.is_http10;
         let target = parse_target(&method, head.slice_ref(line.target))?;
-        let fields = parse_fields(head, line_end + 2, limits.fields)?;
+        let fields = parse_fields(head, line_end, limits.fields)?;
         check_host(&fields, is_http10)?;
         Ok(Self {
             framing: framing(&fields, is_http10)?,
@@ -139,6 +118,24 @@ struct RequestLine<'a> {
 }
 
 impl<'a> RequestLine<'a> {
+    /// Parses the line that `text` begins with, if all of it is there. Returns where the next begins, too.
+    /// One that is too long is so whatever there is of it.
+    fn read(text: &'a [u8], limits: HeadLimits) -> Result<Option<(Self, usize)>, Refusal> {
+        let line_feed = memchr::memchr(b'\n', text);
+        let line = &text[..line_feed.unwrap_or(text.len())];
+        if line.len() > LONGEST_METHOD + limits.target + "  HTTP/1.1\r".len() {
+            return Err(match memchr::memchr(b' ', line) {
+                Some(space) if space <= LONGEST_METHOD => Refusal::TargetTooLong,
+                _ => Refusal::Method,
+            });
+        }
+        let Some(line_feed) = line_feed else {
+            return Ok(None);
+        };
+        let line = line.strip_suffix(b"\r").ok_or(Refusal::RequestLine)?;
+        Ok(Some((Self::parse(line, limits)?, line_feed + 1)))
+    }
+
     fn parse(line: &'a [u8], limits: HeadLimits) -> Result<Self, Refusal> {
         let method_end = memchr::memchr(b' ', line).ok_or(Refusal::RequestLine)?;
         let (method, rest) = (&line[..method_end], &line[method_end + 1..]);
@@ -506,6 +503,41 @@ mod tests {
         );
     }
 
+    /// Neither the end of a line that is too long nor that of a head is waited for, so they make no
+    /// difference if they are there.
+    #[test]
+    fn what_is_too_large_is_so_however_much_of_it_came_at_once() {
+        let long = |line: &str| format!("{line}\r\nHost: x\r\nA: {}\r\n\r\n", "v".repeat(1000));
+        for (text, expected) in [
+            // A target as long as it may be.
+            (
+                long(&format!("GET /{} HTTP/1.1", "t".repeat(99))),
+                Refusal::FieldsTooLarge,
+            ),
+            (
+                long(&format!("{} /{} HTTP/1.1", "M".repeat(64), "t".repeat(99))),
+                Refusal::FieldsTooLarge,
+            ),
+            (
+                long(&format!("GET /{} HTTP/1.1", "t".repeat(100))),
+                Refusal::TargetTooLong,
+            ),
+            (
+                format!("GET / {}\r\nHost: x\r\n\r\n", "x".repeat(500)),
+                Refusal::TargetTooLong,
+            ),
+            (
+                format!("{}\r\nHost: x\r\n\r\n", "M".repeat(500)),
+                Refusal::Method,
+            ),
+            (long("GET / HTTX/1.1"), Refusal::RequestLine),
+            (long("GET / HTTP/1.1\r\nB: b\n"), Refusal::FieldLine),
+            (long("GET / HTTP/1.1") + "\n", Refusal::FieldsTooLarge),
+        ] {
+            assert_eq!(refusal(&text), Some(expected), "{text}");
+        }
+    }
+
     #[test]
     fn a_name_that_can_t_be_represented_is_too_large() {
         let limits = HeadLimits {
@@ -537,6 +569,18 @@ mod tests {
         #[test]
         fn nothing_panics(text: Vec<u8>, step in 1usize..10) {
             let _ = parse(&text, step);
+        }
+
+        /// Around each limit, too.
+        #[test]
+        fn every_split_gives_the_same_result(
+            line in "(GET|M{60,70}) /t{80,110}( HTTP/1.1| x{0,110}|)(\r\n|\n|)",
+            fields in "(A: v{800,1000}|A: v)(\r\n|\n)",
+            step in 1usize..2000,
+        ) {
+            let text = format!("{line}Host: x\r\n{fields}\r\n");
+            let [whole, parts] = [text.len(), step].map(|step| parse(text.as_bytes(), step));
+            prop_assert_eq!(whole.err(), parts.err());
         }
 
         /// What is accepted here, another parser understands as the same.
