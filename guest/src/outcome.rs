@@ -51,7 +51,7 @@ pub enum Content<F> {
     /// Parts of a file, and what stands between them.
     File(F, Vec<Part>),
     /// Chunks made while they are sent; an error breaks the response off.
-    Chunks(Box<dyn Iterator<Item = Result<Vec<u8>, directory::Error>>>),
+    Chunks(Chunks),
     /// The request's content, sent back while it arrives; its length, if the client said it.
     Echo(Option<u64>),
     /// Left out because the method is HEAD; the length it would have had, if that is known.
@@ -66,6 +66,13 @@ pub enum Part {
     /// These bytes of the file.
     Range(ByteRange),
 }
+
+/// The chunks of content that is made while it is sent.
+pub type Chunks = Box<dyn Iterator<Item = Result<Vec<u8>, directory::Error>>>;
+
+/// Content that is made while it is sent is made before, if it is no longer than this in bytes: then its
+/// length is known.
+const SHORT: usize = 16 * 1024;
 
 impl<F> Outcome<F> {
     /// An answer without content.
@@ -117,6 +124,24 @@ impl<F> Outcome<F> {
 }
 
 impl<F> Content<F> {
+    /// Content in chunks; short content at once.
+    ///
+    /// # Errors
+    ///
+    /// That of the first chunks, while there is still another answer.
+    pub(crate) fn in_chunks(mut chunks: Chunks) -> Result<Self, directory::Error> {
+        let mut begun = Vec::new();
+        while begun.len() <= SHORT {
+            match chunks.next() {
+                Some(chunk) => begun.append(&mut chunk?),
+                None => return Ok(Self::Bytes(begun)),
+            }
+        }
+        Ok(Self::Chunks(Box::new(
+            std::iter::once(Ok(begun)).chain(chunks),
+        )))
+    }
+
     /// The length in bytes, if it is known before the content is made.
     ///
     /// [`Content::Empty`] has none: a 204 or a 304 does not say it.

@@ -118,18 +118,21 @@ impl Rejection {
                 Status::BAD_REQUEST,
                 "A part can't be stored: send the whole content, without Content-Range.",
             ),
-            R::AsteriskForm => (Status::BAD_REQUEST, "The target * is for OPTIONS only."),
+            R::AsteriskForm => (
+                Status::BAD_REQUEST,
+                "The target * is for OPTIONS only: begin it with a slash.",
+            ),
             R::ContentCutShort => (
                 Status::BAD_REQUEST,
-                "The content ended before it was whole, and nothing was changed.",
+                "The content ended before it was whole, and nothing was changed: send all of it.",
             ),
             R::Forbidden => (
                 Status::FORBIDDEN,
-                "The server may not do this to the directory.",
+                "The server may not do this to the directory: ask the operator.",
             ),
             R::Hidden => (
                 Status::FORBIDDEN,
-                "Names that begin with a dot can't be written.",
+                "Names that begin with a dot can't be written: choose another.",
             ),
             R::NoSuchTarget => (
                 Status::NOT_FOUND,
@@ -139,18 +142,21 @@ impl Rejection {
                 Status::NOT_FOUND,
                 "No directory is served: start the server with --directory DIR.",
             ),
-            R::NotFound => (Status::NOT_FOUND, "There is no such file."),
+            R::NotFound => (
+                Status::NOT_FOUND,
+                "There is no such file; /files/ lists what there is.",
+            ),
             R::MethodNotAllowed(_) => (
                 Status::METHOD_NOT_ALLOWED,
                 "This target does not answer this method; Allow lists those it does.",
             ),
             R::NotAcceptable => (
                 Status::NOT_ACCEPTABLE,
-                "Allow gzip or identity in Accept-Encoding: there is no other content coding.",
+                "No content coding of the file is acceptable: allow identity or gzip in Accept-Encoding.",
             ),
             R::ContentTooSlow => (
                 Status::REQUEST_TIMEOUT,
-                "The content did not come in time, and nothing was changed.",
+                "The content did not come in time, and nothing was changed: send it faster.",
             ),
             R::IsDirectory => (
                 Status::CONFLICT,
@@ -158,7 +164,7 @@ impl Rejection {
             ),
             R::ParentIsFile => (
                 Status::CONFLICT,
-                "One of the directories of this path is a file, or a link that leads nowhere.",
+                "A directory of this path is a file, or a link that leads nowhere: choose another.",
             ),
             R::NotAFile => (
                 Status::CONFLICT,
@@ -170,7 +176,7 @@ impl Rejection {
             ),
             R::PreconditionFailed => (
                 Status::PRECONDITION_FAILED,
-                "The file is not in the state that the request asks for.",
+                "The file is not in the state that the request asks for: get it again first.",
             ),
             R::ContentTooLarge => (
                 Status::CONTENT_TOO_LARGE,
@@ -182,13 +188,16 @@ impl Rejection {
             ),
             R::RangeNotSatisfiable(_) => (
                 Status::RANGE_NOT_SATISFIABLE,
-                "No byte of the file is in that range; Content-Range has its length.",
+                "No byte of the file is in that range: stay within the length in Content-Range.",
             ),
             R::Storage(_) => (
                 Status::INTERNAL_SERVER_ERROR,
-                "The file system failed; the log has the cause.",
+                "The file system failed: ask the operator, whose log has the cause.",
             ),
-            R::NotImplemented => (Status::NOT_IMPLEMENTED, "This method is not implemented."),
+            R::NotImplemented => (
+                Status::NOT_IMPLEMENTED,
+                "This method is not implemented: / lists those that are.",
+            ),
             R::Exhausted => (
                 Status::SERVICE_UNAVAILABLE,
                 "The server has too many files open: try again in a moment.",

@@ -36,6 +36,9 @@ const LINGER_BYTES: usize = 16 * 1024 * 1024;
 /// How long a client that has just sent a request, or is about to, is waited for when the server stops.
 const LAST_REQUEST: Duration = Duration::from_millis(250);
 
+/// How often a client that takes nothing is looked at before it is given up.
+const LOOKS: u32 = 8;
+
 /// How long a component may clean up after a client that went away.
 const CLEANUP: Duration = Duration::from_secs(5);
 
@@ -242,9 +245,12 @@ impl Connection {
         }
         let shared = Arc::clone(&self.worker.shared);
         let pace = shared.config.write_pace();
-        let deadline = since + pace.patience(progress.moved, progress.waited);
-        let kept_until = deadline.min(since + shared.config.timeouts.kept);
+        let kept_until = since + shared.config.timeouts.kept;
         let mut wanted = std::pin::pin!(shared.permits.wanted());
+        // There is room to write only once a good part of what waits is taken: that can be long after
+        // something is. So what is left of it is looked at now and again.
+        let (mut last_taken, mut left) = (since, self.output.unacknowledged());
+        let mut next_look = since + pace.timeout / LOOKS;
         poll_fn(|context| {
             if let Poll::Ready(written) = write(&mut self.output, context) {
                 return Poll::Ready(written.map_err(|_| Stop::Gone));
@@ -252,14 +258,32 @@ impl Connection {
             if self.ending.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Err(Stop::Gone));
             }
-            if self.has_instance() {
-                if wanted.as_mut().poll(context).is_pending() {
-                    ready!(self.timer.poll_until(context, kept_until));
+            loop {
+                let now = Instant::now();
+                if now >= next_look {
+                    next_look = now + pace.timeout / LOOKS;
+                    let left_now = self.output.unacknowledged();
+                    if left_now < left {
+                        (last_taken, left) = (now, left_now);
+                    }
                 }
-                self.lease = None;
+                let (taken, waited) = (progress.moved.saturating_sub(left), last_taken - since);
+                let deadline = last_taken + pace.patience(taken, progress.waited + waited);
+                if now >= deadline {
+                    return Poll::Ready(Err(Stop::TooSlow));
+                }
+                let mut until = deadline.min(next_look);
+                if self.has_instance() {
+                    if now >= kept_until || wanted.as_mut().poll(context).is_ready() {
+                        self.lease = None;
+                        // Who has nothing to give must not be told in the place of one who has.
+                        wanted.set(shared.permits.wanted());
+                    } else {
+                        until = until.min(kept_until);
+                    }
+                }
+                ready!(self.timer.poll_until(context, until));
             }
-            let too_slow = self.timer.poll_until(context, deadline);
-            too_slow.map(|()| Err(Stop::TooSlow))
         })
         .await
     }

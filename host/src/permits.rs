@@ -77,11 +77,12 @@ impl Permits {
     /// When as many wait as may.
     pub(crate) async fn acquire(self: Arc<Self>) -> Result<Lease, Full> {
         let waiting = Waiting(&self.waiting);
-        if self.waiting.fetch_add(1, Ordering::SeqCst) >= self.most_waiting {
-            return Err(Full);
-        }
+        let waited_before = self.waiting.fetch_add(1, Ordering::SeqCst);
         if let Some(lease) = (0..self.idle.len()).find_map(|thread| self.take_idle(thread)) {
             return Ok(lease);
+        }
+        if waited_before >= self.most_waiting {
+            return Err(Full);
         }
         self.wanted.notify_one();
         let permit = Arc::clone(&self.permits)
@@ -157,11 +158,14 @@ mod tests {
 
     #[test]
     fn an_idle_instance_of_another_thread_is_found() {
-        let permits = permits(&["--max-requests=1", "--threads=2"]);
-        permits.put_idle(0, permits.try_acquire().unwrap());
-        assert!(permits.take_idle(1).is_none() && permits.try_acquire().is_none());
-        let acquire = std::pin::pin!(Arc::clone(&permits).acquire());
-        assert!(matches!(poll(acquire), Poll::Ready(Ok(_))));
+        // Who finds it does not wait, and so may where nobody may.
+        for queue in ["--max-queue=1", "--max-queue=0"] {
+            let permits = permits(&["--max-requests=1", "--threads=2", queue]);
+            permits.put_idle(0, permits.try_acquire().unwrap());
+            assert!(permits.take_idle(1).is_none() && permits.try_acquire().is_none());
+            let acquire = std::pin::pin!(Arc::clone(&permits).acquire());
+            assert!(matches!(poll(acquire), Poll::Ready(Ok(_))), "{queue}");
+        }
     }
 
     #[test]

@@ -88,6 +88,7 @@ impl Failure {
     pub(crate) fn refusal(&self) -> Refusal {
         match self {
             Self::Trap(error) if error.is::<OutOfTime>() => Refusal::ComponentTooSlow,
+            Self::TooSlow => Refusal::ComponentTooSlow,
             _ => Refusal::ComponentFailed,
         }
     }

@@ -59,6 +59,8 @@ pub(crate) struct State {
     pub(crate) readers: Vec<(u32, Arc<FileCursor>)>,
     /// The streams of responses that are open, by their place in the table.
     pub(crate) bodies: Vec<(u32, Arc<Pipe>)>,
+    /// How many bodies were made for this request.
+    pub(crate) bodies_made: usize,
 }
 
 impl State {
@@ -81,6 +83,7 @@ impl State {
             has_outparam: false,
             readers: Vec::new(),
             bodies: Vec::new(),
+            bodies_made: 0,
             template,
         }
     }
@@ -93,6 +96,7 @@ impl State {
         self.request = Some(request);
         (self.just_opened, self.writes) = (None, false);
         self.has_outparam = true;
+        self.bodies_made = 0;
     }
 
     /// Whether nothing is left of the last request. One handle of the mapped directory may be: the C

@@ -2,9 +2,11 @@
 
 use super::*;
 use clap::CommandFactory;
+use rustix::net::{AddressFamily, SocketType};
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
-use std::time::Duration;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 /// Each flag under Limits and Timeouts, and the test that crosses it: here, unless it says where.
 const CROSSED: &[&str] = &[
@@ -266,6 +268,29 @@ fn min_write_rate_breaks_it_off() {
     }
 }
 
+/// It takes some bytes all the time, though it is long until the kernel has room for more.
+#[test]
+fn who_takes_a_response_faster_than_min_write_rate_is_waited_for() {
+    let server = Setup::new(Host::Ours)
+        .flags(&["--write-timeout=1s"])
+        .start();
+    let large = std::fs::File::create(server.path().join("large")).unwrap();
+    large.set_len(1 << 30).unwrap();
+    // What the client's side takes unasked is little.
+    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    rustix::net::sockopt::set_socket_recv_buffer_size(&socket, 4096).unwrap();
+    rustix::net::connect(&socket, &server.address).unwrap();
+    let mut stream = TcpStream::from(socket);
+    stream
+        .write_all(b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(4) {
+        stream.read_exact(&mut [0; 128]).unwrap();
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn header_timeout_408() {
     let server = server(&["--header-timeout=200ms"]);
@@ -431,6 +456,14 @@ fn max_handles() {
     let server = hostile(&["--max-handles=100"]);
     assert_eq!(server.get("/handles?50").send().text(), "50");
     assert_eq!(server.get("/handles?101").send().status, 500);
+}
+
+/// What waits in bodies is not in the component's memory, and so not in its limit.
+#[test]
+fn bodies_without_end() {
+    let server = hostile(&[]);
+    assert_eq!(server.get("/bodies?15").send().text(), "15");
+    assert_eq!(server.get("/bodies?16").send().status, 500);
 }
 
 #[test]

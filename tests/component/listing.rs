@@ -41,11 +41,15 @@ on_both_hosts! {
         let setup = setup.file("a", "").file(".http-server-upload-1", "");
         std::os::unix::fs::symlink("/etc/passwd", setup.path().join("out")).unwrap();
         std::os::unix::fs::symlink("a", setup.path().join("in")).unwrap();
+        let setup = setup.file("sub/b", "");
+        std::os::unix::fs::symlink("../a", setup.path().join("sub/up")).unwrap();
+        std::os::unix::fs::symlink("../../a", setup.path().join("sub/out")).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, setup.path().join("fifo"), rustix::fs::Mode::RUSR).unwrap();
         std::fs::write(setup.path().join(std::ffi::OsStr::from_bytes(b"\xff")), "").unwrap();
         setup.variable("FILES_HIDDEN", "1")
     }) {
-        assert_eq!(names(&server.get("/files/").send().content), ["a", "in"]);
+        assert_eq!(names(&server.get("/files/").send().content), ["sub", "a", "in"]);
+        assert_eq!(names(&server.get("/files/sub/").send().content), ["b", "up"]);
     }
 
     /// http.md, the path: nobody can ask for a name with a backslash or a control character.

@@ -60,3 +60,27 @@ fn what_does_not_finish_in_time_is_cut_off_and_cleaned_up() {
     server.stop();
     assert_eq!(server.names(), [""; 0]);
 }
+
+/// Of two, one waits for the permit of an upload that never ends: its turn comes when the time to finish is
+/// over.
+#[test]
+fn what_has_not_begun_in_time_never_does() {
+    let mut server = Setup::new(Host::Ours)
+        .flags(&["--shutdown-timeout=0s", "--max-requests=1", "--max-queue=1"])
+        .file("keep", "kept")
+        .start();
+    let mut upload = server.connect();
+    upload.send("PUT /files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n").unwrap();
+    assert_eq!(upload.head().unwrap().status, 100);
+    let waiting = [server.connect(), server.connect()].map(|mut connection| {
+        connection
+            .send("DELETE /files/keep HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
+        connection.stream().set_nonblocking(true).unwrap();
+        connection
+    });
+    let is_refused = |connection: &Connection| connection.stream().peek(&mut [0]).is_ok();
+    tests::eventually(|| waiting.iter().any(is_refused));
+    server.stop();
+    assert_eq!(server.read("keep").as_deref(), Some(&b"kept"[..]));
+}

@@ -187,6 +187,33 @@ fn head_has_the_length_that_get_has() {
     let server = hostile(&[]);
     let response = server.request("HEAD", "/count").send();
     assert_eq!(response.field("content-length"), Some("1"));
+    // It may be left out, but not be another.
+    let response = server.request("HEAD", "/nothing-for-head").send();
+    assert_eq!(
+        (response.status, response.field("content-length")),
+        (200, None)
+    );
+    assert_eq!(server.get("/nothing-for-head").send().text(), "content");
+}
+
+/// RFC 9110 8.6: the length is that of a 200.
+#[test]
+fn a_304_may_say_a_length_and_has_no_content() {
+    let server = hostile(&["--isolation=connection"]);
+    let mut connection = server.connect();
+    for _ in 0..2 {
+        let response = server
+            .get("/not-modified")
+            .send_on(&mut connection)
+            .unwrap();
+        assert_eq!(
+            (response.status, response.field("content-length")),
+            (304, Some("7"))
+        );
+    }
+    // It did not trap, or this were another instance.
+    let count = server.get("/count").send_on(&mut connection).unwrap();
+    assert_eq!(count.text(), "2");
 }
 
 /// RFC 9110 15.2: an interim response comes before the final one, not inside it.

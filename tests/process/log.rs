@@ -31,7 +31,7 @@ fn each_failure_is_a_line_with_its_request_and_its_cause() {
         ("/empty-promise", "promised 5 bytes of content and wrote 0"),
         ("/loop-before", "CPU time"),
         ("/loop-mid", "CPU time"),
-        ("/sleep-before?100000", "did not answer in time"),
+        ("/sleep-before?100000", "did not go on in time"),
         ("/sleep-mid?100000", "did not go on in time"),
         ("/after-work?100000", "did not return in time"),
         ("/random?100000000", "random bytes"),

@@ -3,6 +3,7 @@
 use super::{Directory, Entry, Error, File, Kind, Metadata};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -145,7 +146,7 @@ impl Memory {
         let full = self.full(path);
         let (mut found, mut node) = (String::new(), Node::Directory);
         for name in full.split('/').filter(|name| !name.is_empty()) {
-            node = Self::resolve(&nodes, node, &mut found)?;
+            node = self.resolve(&nodes, node, &mut found)?;
             if !matches!(node, Node::Directory) {
                 return Err(Error::NotDirectory);
             }
@@ -157,12 +158,14 @@ impl Memory {
             node = nodes.get(&found).cloned().ok_or(Error::NotFound)?;
         }
         if follow {
-            node = Self::resolve(&nodes, node, &mut found)?;
+            node = self.resolve(&nodes, node, &mut found)?;
         }
         Ok((found, node))
     }
 
+    /// Follows a link, which leads nowhere else than below this directory.
     fn resolve(
+        &self,
         nodes: &BTreeMap<String, Node>,
         mut node: Node,
         found: &mut String,
@@ -171,7 +174,8 @@ impl Memory {
             let Node::Link(to) = node else {
                 return Ok(node);
             };
-            *found = to.ok_or(Error::NotPermitted)?;
+            let is_below = |to: &String| Path::new(to).starts_with(&self.prefix);
+            *found = to.filter(is_below).ok_or(Error::NotPermitted)?;
             node = nodes.get(found).cloned().ok_or(Error::NotFound)?;
         }
         Err(Error::Loop)

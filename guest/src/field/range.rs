@@ -72,14 +72,18 @@ impl RangeSpec {
         if first.is_empty() {
             return decimal(last).map(Self::Suffix);
         }
-        let first = decimal(first)?;
-        let last = if last.is_empty() {
-            None
-        } else {
-            Some(decimal(last)?)
+        let spec = Self::Int {
+            first: decimal(first)?,
+            last: if last.is_empty() {
+                None
+            } else {
+                Some(decimal(last)?)
+            },
         };
-        last.is_none_or(|last| first <= last)
-            .then_some(Self::Int { first, last })
+        // As digits, because positions that are clamped have an order too.
+        let [first, last] = [first, last].map(|digits| digits.trim_start_matches('0'));
+        let is_backwards = (last.len(), last) < (first.len(), first);
+        (text.ends_with('-') || !is_backwards).then_some(spec)
     }
 
     /// The bytes meant, if there are any: a last position past the end is clamped, a suffix longer
@@ -243,6 +247,11 @@ mod tests {
             ("bytes=-0", 26, Unsatisfiable),
             (
                 "bytes=18446744073709551619-18446744073709551620",
+                26,
+                Unsatisfiable,
+            ),
+            (
+                "bytes=018446744073709551619-18446744073709551619",
                 26,
                 Unsatisfiable,
             ),

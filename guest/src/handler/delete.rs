@@ -20,7 +20,7 @@ pub(super) fn delete<X: Exchange>(exchange: &X, encoded: &str) -> Handled<X> {
         return Err(Rejection::Hidden);
     }
     if path.is_too_long() {
-        return Err(Rejection::NotFound);
+        return Err(Rejection::NameTooLong);
     }
 
     let preconditions = Preconditions::parse_to_write(exchange.fields());

@@ -142,7 +142,7 @@ fn file<X: Exchange>(
         Selection::Parts(parts) => {
             Content::File(selected.file, parts.into_iter().map(Part::Range).collect())
         }
-        _ if on_the_fly => Content::Chunks(Box::new(gzip(selected.file, length))),
+        _ if on_the_fly => Content::in_chunks(Box::new(gzip(selected.file, length)))?,
         _ => Content::File(
             selected.file,
             ByteRange::whole(length)

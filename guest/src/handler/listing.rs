@@ -4,7 +4,7 @@ use super::Handled;
 use crate::directory::{Directory, Entry, Error, Kind, Metadata};
 use crate::exchange::{Exchange, Settings};
 use crate::field::accept::prefers_html;
-use crate::outcome::{Content, Outcome, Status};
+use crate::outcome::{Chunks, Content, Outcome, Status};
 use crate::path::{FilePath, UPLOAD_PREFIX, encode, is_segment};
 use crate::precondition::{Preconditions, Verdict};
 use crate::rejection::Rejection;
@@ -22,10 +22,13 @@ pub(super) fn list<X: Exchange>(
     path: &FilePath,
     settings: Settings,
 ) -> Handled<X> {
-    let directory = if path.as_str().is_empty() {
-        directory
-    } else {
-        directory.open_directory(path.as_str())?
+    let directory = Listed {
+        below: match path.as_str() {
+            "" => None,
+            path => Some(directory.open_directory(path)?),
+        },
+        mapped: directory,
+        path: path.clone(),
     };
     let fields = exchange.fields();
     let current = Representation::without_validators();
@@ -38,7 +41,7 @@ pub(super) fn list<X: Exchange>(
     }
     let html = prefers_html(fields);
     let rows = Rows {
-        entries: entries(&directory, settings)?.into_iter(),
+        entries: visible(&directory, settings)?.into_iter(),
         directory,
     };
     let (media_type, content) = if html {
@@ -58,7 +61,7 @@ pub(super) fn list<X: Exchange>(
         )
     };
     let outcome = Outcome {
-        content: Content::Chunks(content),
+        content: Content::in_chunks(content)?,
         ..Outcome::empty(Status::OK)
     }
     .field("content-type", media_type)
@@ -75,19 +78,55 @@ pub(super) fn list<X: Exchange>(
     })
 }
 
-/// What a client may see of the directory, sorted. Symbolic links stand for what they lead to.
-fn entries<D: Directory>(directory: &D, settings: Settings) -> Result<Vec<Entry>, Error> {
+/// A directory that is listed.
+struct Listed<D> {
+    mapped: D,
+    /// The directory itself, unless it is the mapped one.
+    below: Option<D>,
+    path: FilePath,
+}
+
+impl<D: Directory> Listed<D> {
+    fn itself(&self) -> &D {
+        self.below.as_ref().unwrap_or(&self.mapped)
+    }
+
+    /// What is at `name`. A symbolic link stands for what it leads to, which may be anywhere in the mapped
+    /// directory.
+    fn metadata(&self, name: &str, is_link: bool) -> Result<Metadata, Error> {
+        if is_link {
+            self.mapped.metadata(self.path.join(name).as_str())
+        } else {
+            self.itself().metadata(name)
+        }
+    }
+}
+
+/// What a client may see of an entry.
+struct Visible {
+    name: String,
+    kind: Kind,
+    is_link: bool,
+}
+
+/// What a client may see of a directory, sorted: folders first.
+fn visible<D: Directory>(directory: &Listed<D>, settings: Settings) -> Result<Vec<Visible>, Error> {
     let mut entries = Vec::new();
-    directory.each_entry(|entry| {
-        let is_hidden = entry.name.starts_with('.') && !settings.hidden;
-        if is_segment(&entry.name) && !entry.name.starts_with(UPLOAD_PREFIX) && !is_hidden {
-            entries.push(entry);
+    directory.itself().each_entry(|Entry { name, kind }| {
+        let is_hidden = name.starts_with('.') && !settings.hidden;
+        if is_segment(&name) && !name.starts_with(UPLOAD_PREFIX) && !is_hidden {
+            let is_link = kind == Kind::Link;
+            entries.push(Visible {
+                name,
+                kind,
+                is_link,
+            });
         }
     })?;
     entries.retain_mut(|entry| {
-        if entry.kind == Kind::Link {
+        if entry.is_link {
             entry.kind = directory
-                .metadata(&entry.name)
+                .metadata(&entry.name, true)
                 .map_or(Kind::Other, |metadata| metadata.kind);
         }
         matches!(entry.kind, Kind::File | Kind::Directory)
@@ -100,8 +139,8 @@ fn entries<D: Directory>(directory: &D, settings: Settings) -> Result<Vec<Entry>
 
 /// The rows of a listing. What has vanished since the directory was read is left out.
 struct Rows<D> {
-    directory: D,
-    entries: std::vec::IntoIter<Entry>,
+    directory: Listed<D>,
+    entries: std::vec::IntoIter<Visible>,
 }
 
 impl<D: Directory> Iterator for Rows<D> {
@@ -109,15 +148,11 @@ impl<D: Directory> Iterator for Rows<D> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.entries.by_ref().find_map(|entry| {
-            Some((
-                entry.name.clone(),
-                self.directory.metadata(&entry.name).ok()?,
-            ))
+            let metadata = self.directory.metadata(&entry.name, entry.is_link).ok()?;
+            Some((entry.name, metadata))
         })
     }
 }
-
-type Chunks = Box<dyn Iterator<Item = Result<Vec<u8>, Error>>>;
 
 /// Joins `head`, the rows as `write_row` writes them, and `tail`, into chunks.
 fn chunks<R>(

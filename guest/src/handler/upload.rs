@@ -52,6 +52,7 @@ impl Stored {
         }
         .field("location", location)
         .field("etag", self.entity_tag)
+        .field("x-content-type-options", "nosniff")
     }
 
     fn replaced<F>(self) -> Outcome<F> {

@@ -137,10 +137,6 @@ impl Connection {
                 tracing::error!(request = id, %asked, "{failure}");
                 Some(failure.refusal())
             }
-            Halt::Refuse(Refusal::ComponentTooSlow) => {
-                tracing::error!(request = id, %asked, "the component did not answer in time");
-                Some(Refusal::ComponentTooSlow)
-            }
             Halt::Refuse(refusal) => {
                 self.clean_up(call).await;
                 Some(refusal)
@@ -171,7 +167,8 @@ impl Connection {
                     Halt::Refuse(Refusal::Overloaded)
                 }));
             }
-            if self.input.lock().poll_gone(context).is_ready() {
+            let is_gone = self.input.lock().poll_gone(context).is_ready();
+            if is_gone || self.ending.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Err(Halt::Gone));
             }
             self.timer.poll_until(context, deadline).map(|()| {
@@ -275,7 +272,7 @@ impl Connection {
             return Poll::Ready(Halt::Refuse(refusal));
         }
         if waiting.is_none() {
-            return Poll::Ready(Halt::Refuse(Refusal::ComponentTooSlow));
+            return Poll::Ready(Halt::Failed(Failure::TooSlow));
         }
         // The component learns of it when it is polled again.
         input.fail(Refusal::ContentTooSlow);

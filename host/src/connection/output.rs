@@ -7,12 +7,13 @@ use socket2::SockRef;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
-/// How many pieces are written at once: a head, the size of a chunk, its data, and its end.
+/// How many pieces are written at once: a head, the content behind it, and the same of the next chunk.
 const PIECES: usize = 4;
 
 /// How much of a file is sent before other connections have their turn.
@@ -137,6 +138,19 @@ impl Output {
                 )?)
             })
         })
+    }
+
+    /// How many of the bytes written the client has not acknowledged. Should the kernel not say, none.
+    #[expect(unsafe_code, reason = "neither socket2 nor rustix has this request")]
+    pub(crate) fn unacknowledged(&self) -> u64 {
+        let mut left: libc::c_int = 0;
+        // SAFETY: the descriptor is open, and the kernel writes a number of this size.
+        let result = unsafe { libc::ioctl(self.stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut left) };
+        if result == 0 {
+            u64::try_from(left).unwrap_or(0)
+        } else {
+            0
+        }
     }
 
     /// Says that nothing more will be sent.

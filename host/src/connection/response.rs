@@ -2,7 +2,7 @@
 
 use super::exchange::{Asked, Halt};
 use super::output::{read, warm};
-use super::{Connection, Next, Progress, Stop};
+use super::{Connection, Next, Progress, Stop, lap};
 use crate::http1::response::{
     Persistence, ResponseFraming, is_without_content, write_chunk_size, write_head,
     write_last_chunk,
@@ -50,11 +50,7 @@ impl Connection {
         answer: Answer,
         asked: &Asked,
     ) -> Result<Next, Halt> {
-        let Answer {
-            status,
-            fields,
-            pipe,
-        } = answer;
+        let Answer { status, fields, .. } = answer;
         let has_content = !is_without_content(&asked.method, status);
         let gathered = self.gather(call, has_content, asked).await?;
 
@@ -67,15 +63,17 @@ impl Connection {
         {
             return Err(Halt::Failed(Failure::Length { promised, written }));
         }
-        // What GET would have is only known of content that was written.
-        let length = declared
-            .or(known.filter(|_| has_content || (asked.method == Method::HEAD && pipe.is_some())));
+        // Of what GET would have, nothing that was written says nothing; nor does what comes with a status
+        // that has no content.
+        let length = declared.or(known.filter(|&written| {
+            has_content || (written > 0 && !is_without_content(&Method::GET, status))
+        }));
         let framing = ResponseFraming::new(&asked.method, status, length, asked.is_http10);
         self.input.lock().answer_begins();
         let persistence = self.persistence(call, asked, framing);
 
         let mut head = Vec::with_capacity(512);
-        write_head(&mut head, status, &fields, framing, length, persistence);
+        write_head(&mut head, status, &fields, framing, persistence);
         let mut response = Response {
             framing,
             takes_trailers: asked.takes_trailers,
@@ -135,7 +133,6 @@ impl Connection {
         has_content: bool,
         asked: &Asked,
     ) -> Result<Gathered, Halt> {
-        let is_head = asked.method == Method::HEAD;
         let mut gathered = Gathered::default();
         while gathered.length < GATHERED {
             let event = match call.next() {
@@ -155,7 +152,7 @@ impl Connection {
                     break;
                 }
                 // Nobody misses content that is not sent.
-                Event::Broken(failure) if is_head || !has_content => {
+                Event::Broken(failure) if !has_content => {
                     if matches!(failure, Failure::Trap(_)) {
                         tracing::error!(request = call.exchange.id, %asked, "{failure}");
                     }
@@ -194,7 +191,7 @@ impl Connection {
             chunks, mut end, ..
         } = gathered;
         let mut pieces = Pieces(VecDeque::with_capacity(4), head);
-        if response.framing == ResponseFraming::None {
+        if matches!(response.framing, ResponseFraming::Absent(_)) {
             return Ok(self
                 .send(&mut pieces.take(), &mut response.progress)
                 .await?);
@@ -319,7 +316,9 @@ impl Connection {
             chunk.offset += sent as u64;
             chunk.length -= sent as u64;
             // A fast client would never let this thread go.
-            tokio::task::consume_budget().await;
+            if chunk.length > 0 {
+                lap().await;
+            }
         }
         Ok(())
     }
@@ -353,8 +352,15 @@ impl Pieces {
         if bytes.len() <= COPIED {
             self.1.extend_from_slice(&bytes);
         } else {
-            self.0.push_back(std::mem::take(&mut self.1).into());
+            self.flush();
             self.0.push_back(bytes);
+        }
+    }
+
+    /// Makes a piece of what is written behind them.
+    fn flush(&mut self) {
+        if !self.1.is_empty() {
+            self.0.push_back(std::mem::take(&mut self.1).into());
         }
     }
 
@@ -363,9 +369,7 @@ impl Pieces {
     }
 
     fn take(&mut self) -> VecDeque<Bytes> {
-        if !self.1.is_empty() {
-            self.0.push_back(std::mem::take(&mut self.1).into());
-        }
+        self.flush();
         std::mem::take(&mut self.0)
     }
 }
@@ -388,7 +392,8 @@ impl From<Halt> for Broken {
         match halt {
             Halt::Gone => Self::Stop(Stop::Gone),
             Halt::Failed(failure) => Self::Failure(failure),
-            Halt::Refuse(_) => Self::Failure(Failure::TooSlow),
+            // What the client did wrong is said in its place.
+            Halt::Refuse(_) => Self::Failure(Failure::Unfinished),
         }
     }
 }

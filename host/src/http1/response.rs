@@ -10,8 +10,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// How the end of a response's content is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ResponseFraming {
-    /// There is no content, whatever the fields say: HEAD, 204, 304.
-    None,
+    /// There is no content, whatever the fields say: HEAD, 204, 304. GET would have so many bytes, if
+    /// that is known.
+    Absent(Option<u64>),
     /// So many bytes.
     Length(u64),
     /// The chunked transfer coding.
@@ -29,7 +30,8 @@ impl ResponseFraming {
         is_http10: bool,
     ) -> Self {
         if is_without_content(method, status) {
-            return Self::None;
+            // 204 never says a length (RFC 9110 8.6).
+            return Self::Absent(length.filter(|_| status != StatusCode::NO_CONTENT));
         }
         match length {
             Some(length) => Self::Length(length),
@@ -64,14 +66,12 @@ fn reason(status: StatusCode) -> &'static str {
     }
 }
 
-/// Writes the head of a response. `length` is said where there is a place to say it, which is all
-/// but 204 and a chunked response.
+/// Writes the head of a response.
 pub(crate) fn write_head(
     output: &mut Vec<u8>,
     status: StatusCode,
     fields: &HeaderMap,
     framing: ResponseFraming,
-    length: Option<u64>,
     persistence: Persistence,
 ) {
     output.extend_from_slice(b"HTTP/1.1 ");
@@ -91,11 +91,15 @@ pub(crate) fn write_head(
     if !fields.contains_key(header::DATE) {
         write_date(output);
     }
-    if framing == ResponseFraming::Chunked {
-        output.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
-    } else if let Some(length) = length.filter(|_| status != StatusCode::NO_CONTENT) {
-        // Writing to a vector does not fail.
-        let _ = write!(output, "Content-Length: {length}\r\n");
+    match framing {
+        ResponseFraming::Chunked => {
+            output.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+        }
+        ResponseFraming::Length(length) | ResponseFraming::Absent(Some(length)) => {
+            // Writing to a vector does not fail.
+            let _ = write!(output, "Content-Length: {length}\r\n");
+        }
+        ResponseFraming::Absent(None) | ResponseFraming::Close => {}
     }
     match persistence {
         Persistence::Persist => {}
@@ -121,18 +125,11 @@ pub(crate) fn write_refusal(output: &mut Vec<u8>, refusal: Refusal, is_head: boo
     }
     let length = sentence.len() as u64 + 1;
     let framing = if is_head {
-        ResponseFraming::None
+        ResponseFraming::Absent(Some(length))
     } else {
         ResponseFraming::Length(length)
     };
-    write_head(
-        output,
-        status,
-        &fields,
-        framing,
-        Some(length),
-        Persistence::Close,
-    );
+    write_head(output, status, &fields, framing, Persistence::Close);
     if !is_head {
         output.extend_from_slice(sentence.as_bytes());
         output.push(b'\n');
@@ -210,7 +207,6 @@ mod tests {
         status: u16,
         fields: &[(&'static str, &'static str)],
         framing: ResponseFraming,
-        length: Option<u64>,
     ) -> String {
         let mut map = HeaderMap::new();
         map.insert("date", "then".parse().unwrap());
@@ -223,7 +219,6 @@ mod tests {
             StatusCode::from_u16(status).unwrap(),
             &map,
             framing,
-            length,
             Persistence::Persist,
         );
         String::from_utf8(output).unwrap()
@@ -231,12 +226,11 @@ mod tests {
 
     #[test]
     fn heads() {
-        for (status, fields, framing, length, expected) in [
+        for (status, fields, framing, expected) in [
             (
                 200,
                 &[("content-type", "a"), ("etag", "\"b\"")][..],
                 ResponseFraming::Length(3),
-                Some(3),
                 "200 OK\r\nDate: then\r\nContent-Type: a\r\nETag: \"b\"\r\nContent-Length: 3\r\n\r\n",
             ),
             // What the component says of the framing does not count.
@@ -248,28 +242,24 @@ mod tests {
                     ("connection", "x"),
                 ],
                 ResponseFraming::Chunked,
-                None,
                 "200 OK\r\nDate: then\r\nTransfer-Encoding: chunked\r\n\r\n",
             ),
             (
                 204,
                 &[],
-                ResponseFraming::None,
-                Some(0),
+                ResponseFraming::Absent(None),
                 "204 No Content\r\nDate: then\r\n\r\n",
             ),
             (
                 304,
                 &[],
-                ResponseFraming::None,
-                Some(7),
+                ResponseFraming::Absent(Some(7)),
                 "304 Not Modified\r\nDate: then\r\nContent-Length: 7\r\n\r\n",
             ),
             (
                 200,
                 &[],
                 ResponseFraming::Close,
-                None,
                 "200 OK\r\nDate: then\r\n\r\n",
             ),
             // RFC 9112 4: the space stays where there is no phrase.
@@ -277,12 +267,11 @@ mod tests {
                 299,
                 &[],
                 ResponseFraming::Length(0),
-                Some(0),
                 "299 \r\nDate: then\r\nContent-Length: 0\r\n\r\n",
             ),
         ] {
             assert_eq!(
-                head(status, fields, framing, length),
+                head(status, fields, framing),
                 format!("HTTP/1.1 {expected}")
             );
         }
@@ -290,14 +279,15 @@ mod tests {
 
     #[test]
     fn framings() {
-        use ResponseFraming::{Chunked, Close, Length, None};
+        use ResponseFraming::{Absent, Chunked, Close, Length};
         for (method, status, length, is_http10, expected) in [
             (Method::GET, 200, Some(3), false, Length(3)),
-            (Method::GET, 200, Option::None, false, Chunked),
-            (Method::GET, 200, Option::None, true, Close),
-            (Method::HEAD, 200, Some(3), false, None),
-            (Method::GET, 204, Some(3), false, None),
-            (Method::GET, 304, Option::None, false, None),
+            (Method::GET, 200, None, false, Chunked),
+            (Method::GET, 200, None, true, Close),
+            (Method::HEAD, 200, Some(3), false, Absent(Some(3))),
+            (Method::GET, 204, Some(3), false, Absent(None)),
+            (Method::GET, 304, Some(3), false, Absent(Some(3))),
+            (Method::GET, 304, None, false, Absent(None)),
         ] {
             assert_eq!(
                 ResponseFraming::new(

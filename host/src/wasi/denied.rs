@@ -68,13 +68,12 @@ impl http_types::HostOutgoingRequest for State {
         &mut self,
         request: Resource<OutgoingRequest>,
     ) -> Result<Result<Resource<OutgoingBody>, ()>> {
-        let request = self.table.get_mut(&request)?;
-        if request.pipe.is_some() {
+        if self.table.get(&request)?.pipe.is_some() {
             return Ok(Err(()));
         }
-        let pipe = Arc::new(Pipe::new(None));
-        request.pipe = Some(Arc::clone(&pipe));
-        Ok(Ok(self.table.push(OutgoingBody::new(pipe))?))
+        let (pipe, body) = self.make_body(None)?;
+        self.table.get_mut(&request)?.pipe = Some(pipe);
+        Ok(Ok(body))
     }
 
     fn method(&mut self, request: Resource<OutgoingRequest>) -> Result<Method> {

@@ -43,17 +43,23 @@ impl Fields {
         }
     }
 
-    /// The fields as a map of their own.
+    /// The fields as a map of their own, of what a component may set.
     pub(crate) fn into_map(self) -> HeaderMap {
         match self.0 {
             Map::Mutable { map, .. } => map,
-            Map::Immutable(map) => Arc::unwrap_or_clone(map),
+            Map::Immutable(_) => self.visible_map(),
         }
     }
 
     /// What the component may see: all but what belongs to the connection.
     fn visible(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         self.map().iter().filter(|(name, _)| !is_forbidden(name))
+    }
+
+    fn visible_map(&self) -> HeaderMap {
+        self.visible()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 
     /// The map to change, and its size.
@@ -252,12 +258,12 @@ impl HostFields for State {
 
     fn clone(&mut self, fields: Resource<Fields>) -> Result<Resource<Fields>> {
         let fields = self.table.get(&fields)?;
-        let copied = || fields.visible();
         let copy = Map::Mutable {
-            size: copied().map(|(name, value)| size(name, value)).sum(),
-            map: copied()
-                .map(|(name, value)| (name.clone(), value.clone()))
-                .collect(),
+            size: fields
+                .visible()
+                .map(|(name, value)| size(name, value))
+                .sum(),
+            map: fields.visible_map(),
         };
         Ok(self.table.push(Fields(copy))?)
     }
@@ -373,5 +379,7 @@ mod tests {
                 .collect::<Vec<_>>(),
             ["accept"]
         );
+        // Nor do they become those of a response, which may be made of a request's.
+        assert_eq!(fields.into_map().keys().collect::<Vec<_>>(), ["accept"]);
     }
 }

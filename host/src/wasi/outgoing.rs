@@ -2,16 +2,21 @@
 
 use super::Fields;
 use super::bindings::wasi::http::types::{self as http_types, ErrorCode};
+use crate::http1::response::is_without_content;
 use crate::pipe::{Chunk, NotTaken, Pipe};
 use crate::state::State;
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use std::future::poll_fn;
 use std::sync::Arc;
 use wasmtime::component::Resource;
 use wasmtime::{Result, format_err};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, StreamResult};
+
+/// There is one answer to a request. What waits in each body is memory of the host's, which
+/// `--max-memory` does not count.
+const MOST_BODIES: usize = 16;
 
 /// `response-outparam`: there is one for each call of the component.
 pub struct ResponseOutparam;
@@ -41,12 +46,28 @@ pub(crate) struct Answer {
     pub(crate) pipe: Option<Arc<Pipe>>,
 }
 
-impl OutgoingBody {
-    pub(crate) fn new(pipe: Arc<Pipe>) -> Self {
-        Self {
-            pipe,
-            has_stream: false,
+impl State {
+    /// Makes the content of a message, of which a length was promised, or none.
+    ///
+    /// # Errors
+    ///
+    /// When so many were made for this request that it can't need them.
+    pub(super) fn make_body(
+        &mut self,
+        promised: Option<u64>,
+    ) -> Result<(Arc<Pipe>, Resource<OutgoingBody>)> {
+        self.bodies_made += 1;
+        if self.bodies_made > MOST_BODIES {
+            return Err(format_err!(
+                "more than {MOST_BODIES} bodies for one request"
+            ));
         }
+        let pipe = Arc::new(Pipe::new(promised));
+        let body = self.table.push(OutgoingBody {
+            pipe: Arc::clone(&pipe),
+            has_stream: false,
+        })?;
+        Ok((pipe, body))
     }
 }
 
@@ -132,24 +153,23 @@ impl http_types::HostOutgoingResponse for State {
         &mut self,
         response: Resource<OutgoingResponse>,
     ) -> Result<Result<Resource<OutgoingBody>, ()>> {
-        let is_head = self.method == Method::HEAD;
-        let response = self.table.get_mut(&response)?;
-        if response.pipe.is_some() {
+        let head = self.table.get(&response)?;
+        if head.pipe.is_some() {
             return Ok(Err(()));
         }
-        // To HEAD, the length is that of what is not sent.
-        let length = response
+        // The length may be that of what is not sent.
+        let length = head
             .fields
             .get(header::CONTENT_LENGTH)
-            .filter(|_| !is_head);
+            .filter(|_| !is_without_content(&self.method, head.status));
         let promised = match length.map(|value| value.to_str().unwrap_or_default().parse()) {
             None => None,
             Some(Ok(length)) => Some(length),
             Some(Err(_)) => return Ok(Err(())),
         };
-        let pipe = Arc::new(Pipe::new(promised));
-        response.pipe = Some(Arc::clone(&pipe));
-        Ok(Ok(self.table.push(OutgoingBody::new(pipe))?))
+        let (pipe, body) = self.make_body(promised)?;
+        self.table.get_mut(&response)?.pipe = Some(pipe);
+        Ok(Ok(body))
     }
 
     fn drop(&mut self, response: Resource<OutgoingResponse>) -> Result<()> {

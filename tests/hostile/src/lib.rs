@@ -9,7 +9,7 @@ use wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorType, ErrorCode as FileError, OpenFlags, PathFlags,
 };
 use wasi::http::types::{
-    ErrorCode, Fields, IncomingRequest, OutgoingBody, OutgoingRequest, OutgoingResponse,
+    ErrorCode, Fields, IncomingRequest, Method, OutgoingBody, OutgoingRequest, OutgoingResponse,
     ResponseOutparam,
 };
 use wasi::io::streams::{OutputStream, StreamError};
@@ -169,6 +169,40 @@ impl Guest for Hostile {
                     outparam,
                     &SERVED.fetch_add(1, Ordering::Relaxed).to_string(),
                 );
+            }
+            // Each with content that waits in the host.
+            "/bodies" => {
+                let bodies: Vec<_> = (0..number)
+                    .map(|_| {
+                        let response = response(&[]);
+                        let body = response.body().unwrap_or_else(|()| trap());
+                        let stream = body.write().unwrap_or_else(|()| trap());
+                        let _ = stream.write(b"waiting");
+                        drop(stream);
+                        (response, body)
+                    })
+                    .collect();
+                text(outparam, &bodies.len().to_string());
+            }
+            // To HEAD it does not say how much there would be.
+            "/nothing-for-head" => {
+                let (body, stream) = begin(outparam, &[]);
+                if !matches!(request.method(), Method::Head) {
+                    write(&stream, b"content");
+                }
+                drop(stream);
+                let _ = OutgoingBody::finish(body, None);
+            }
+            // Says how much there would be, and that it is empty.
+            "/not-modified" => {
+                let response = response(&[("content-length", "7")]);
+                response.set_status_code(304).unwrap_or_else(|()| trap());
+                let body = response.body().unwrap_or_else(|()| trap());
+                ResponseOutparam::set(outparam, Ok(response));
+                if OutgoingBody::finish(body, None).is_err() {
+                    trap();
+                }
+                SERVED.fetch_add(1, Ordering::Relaxed);
             }
             "/fields" => {
                 let fields = Fields::new();

@@ -82,3 +82,24 @@ fn long_listings_come_in_chunks() {
     let json: serde_json::Value = serde_json::from_slice(&chunks.concat()).unwrap();
     assert_eq!(json.as_array().map(Vec::len), Some(2000));
 }
+
+/// Links lead anywhere in the mapped directory, and not only below the directory that has them.
+#[test]
+fn links_in_a_directory_are_listed() {
+    let directory = Memory::with(&[("a.txt", "12"), ("sub/", ""), ("sub/b.txt", "")]);
+    directory.link_to("sub/up", Some("a.txt"));
+    directory.link_to("sub/to-sub", Some("sub"));
+    directory.link_to("sub/out", None);
+    let listing = request(&directory, Method::Get, "/files/sub/").send();
+    let listing: serde_json::Value = serde_json::from_slice(&listing.bytes()).unwrap();
+    let entries: Vec<_> = listing
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| (entry["name"].as_str().unwrap(), entry["size"].as_u64()))
+        .collect();
+    assert_eq!(
+        entries,
+        [("to-sub", None), ("b.txt", Some(0)), ("up", Some(2))]
+    );
+}
