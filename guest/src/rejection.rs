@@ -108,7 +108,7 @@ impl Rejection {
             ),
             R::NameTooLong => (
                 Status::BAD_REQUEST,
-                "A file name can be 255 bytes long at most, and a path 4095.",
+                "A file name can be 255 bytes long at most, a path 4095, and 64 of its directories new.",
             ),
             R::ContentToDirectory => (
                 Status::BAD_REQUEST,

@@ -5,6 +5,7 @@ use crate::connection::input::{Input, SharedInput};
 use crate::error::Error;
 use crate::http1::head::Head;
 use crate::instance::{self, Program};
+use crate::lane::Lane;
 use crate::request::{Call, Event, Exchange};
 use crate::state::State;
 use bytes::Bytes;
@@ -86,7 +87,9 @@ impl Bench {
             .begin_content(&head, limit, self.config.head_limits());
         begun.map_err(|refusal| wasmtime::format_err!("{refusal:?}"))?;
         let kept = instance.map(|instance| instance.0);
-        let mut call = Call::begin(&self.program, kept, 1, head, self.local, &self.input);
+        let lane = Arc::new(Lane::new());
+        let (program, local) = (&self.program, self.local);
+        let mut call = Call::begin(program, kept, 1, head, local, &self.input, &lane);
         let answer = poll_fn(|context| call.poll_answer(context)).await?;
         let mut length = 0;
         loop {

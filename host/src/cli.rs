@@ -205,6 +205,17 @@ struct LimitArgs {
     )]
     min_write_rate: ByteSize,
 
+    /// How fast content must come, or a response be taken, while others wait for --max-requests, in bytes a
+    /// second; --busy-timeout comes on top; 0 is any rate
+    #[arg(
+        long,
+        value_name = "BYTES",
+        value_parser = |text: &str| size(text, 0..=u64::MAX),
+        env = "HTTP_SERVER_MIN_BUSY_RATE",
+        default_value = "8KiB"
+    )]
+    min_busy_rate: ByteSize,
+
     /// An instance's memory, in bytes
     #[arg(
         long,
@@ -214,6 +225,16 @@ struct LimitArgs {
         default_value = "64MiB"
     )]
     max_memory: ByteSize,
+
+    /// What the memories of all instances may grow by together, in bytes: 503
+    #[arg(
+        long,
+        value_name = "BYTES",
+        value_parser = |text: &str| size(text, 0..=u64::MAX),
+        env = "HTTP_SERVER_MAX_TOTAL_GROWTH",
+        default_value = "1GiB"
+    )]
+    max_total_growth: ByteSize,
 
     /// An instance's tables, in elements
     #[arg(
@@ -312,6 +333,16 @@ struct TimeoutArgs {
         default_value = "30s"
     )]
     write_timeout: HumanDuration,
+
+    /// For the next piece of content, or for a client to take the next piece of a response, while others wait
+    /// for --max-requests
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "HTTP_SERVER_BUSY_TIMEOUT",
+        default_value = "1s"
+    )]
+    busy_timeout: HumanDuration,
 
     /// For the component to answer (504), or to go on
     #[arg(
@@ -433,7 +464,9 @@ impl LimitArgs {
             content_size: self.max_content_size.as_u64(),
             content_rate: self.min_content_rate.as_u64(),
             write_rate: self.min_write_rate.as_u64(),
+            busy_rate: self.min_busy_rate.as_u64(),
             memory: size(self.max_memory),
+            total_growth: size(self.max_total_growth),
             table_elements: self.max_table_elements,
             call_size: size(self.max_call_size),
             handles: self.max_handles,
@@ -455,6 +488,7 @@ impl TimeoutArgs {
             kept: duration(self.kept_timeout),
             content: duration(self.content_timeout),
             write: duration(self.write_timeout),
+            busy: duration(self.busy_timeout),
             response: duration(self.response_timeout),
             cpu: duration(self.cpu_timeout),
             shutdown: duration(self.shutdown_timeout),

@@ -96,8 +96,12 @@ pub struct Limits {
     pub content_rate: u64,
     /// How fast a response must be taken, in bytes a second.
     pub write_rate: u64,
+    /// Both while others wait for their turn.
+    pub busy_rate: u64,
     /// The memory of an instance, in bytes.
     pub memory: usize,
+    /// What the memories of all instances may grow by together, in bytes: 503.
+    pub total_growth: usize,
     /// The tables of an instance, in elements.
     pub table_elements: usize,
     /// What one call of the component to the host may move, in bytes.
@@ -123,6 +127,8 @@ pub struct Timeouts {
     pub content: Duration,
     /// For a client to take the next piece of a response.
     pub write: Duration,
+    /// For the next piece of either while others wait for their turn.
+    pub busy: Duration,
     /// For a component to answer, or to go on: 504.
     pub response: Duration,
     /// For a component to compute without an answer or content.
@@ -151,6 +157,14 @@ impl Config {
         Pace {
             timeout: self.timeouts.write,
             rate: self.limits.write_rate,
+        }
+    }
+
+    /// For a client that has a place which others wait for.
+    pub(crate) fn busy_pace(&self) -> Pace {
+        Pace {
+            timeout: self.timeouts.busy,
+            rate: self.limits.busy_rate,
         }
     }
 

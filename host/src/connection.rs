@@ -9,6 +9,7 @@ mod response;
 use crate::http1::head::Head;
 use crate::http1::refusal::Refusal;
 use crate::http1::response::write_refusal;
+use crate::lane::lap;
 use crate::permits::Lease;
 use crate::timer::Timer;
 use crate::worker::Worker;
@@ -33,11 +34,11 @@ const LINGER: Duration = Duration::from_secs(3);
 /// How much of what it still sends is read meanwhile.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 
+/// How long a connection may be idle, however many more wait to be accepted.
+const AT_LEAST_IDLE: Duration = Duration::from_secs(1);
+
 /// How long a client that has just sent a request, or is about to, is waited for when the server stops.
 const LAST_REQUEST: Duration = Duration::from_millis(250);
-
-/// How often a client that takes nothing is looked at before it is given up.
-const LOOKS: u32 = 8;
 
 /// How long a component may clean up after a client that went away.
 const CLEANUP: Duration = Duration::from_secs(5);
@@ -138,6 +139,7 @@ impl Connection {
         let kept_until = since + shared.config.timeouts.kept;
         let mut is_draining = false;
         let mut wanted = std::pin::pin!(shared.permits.wanted());
+        let mut room_wanted = None;
         poll_fn(|context| {
             let mut input = self.input.lock();
             match input.poll_head(context, limits) {
@@ -163,8 +165,16 @@ impl Connection {
                     // Who has nothing to give must not be told in the place of one who has.
                     wanted.set(shared.permits.wanted());
                 }
-                let end = self.timer.poll_until(context, deadline);
-                return end.map(|()| Turn::End);
+                ready!(
+                    self.timer
+                        .poll_until(context, deadline.min(since + AT_LEAST_IDLE))
+                );
+                // On the heap, for those that are idle for so long.
+                let room_wanted = room_wanted.get_or_insert_with(|| Box::pin(shared.room.wanted()));
+                if room_wanted.as_mut().poll(context).is_pending() {
+                    ready!(self.timer.poll_until(context, deadline));
+                }
+                return Poll::Ready(Turn::End);
             }
             if self.ending.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Turn::End);
@@ -244,13 +254,20 @@ impl Connection {
             self.let_go();
         }
         let shared = Arc::clone(&self.worker.shared);
-        let pace = shared.config.write_pace();
+        let (pace, busy_pace) = (shared.config.write_pace(), shared.config.busy_pace());
+        // The component is not done, and others may want its place.
+        let has_place = self.lease.is_some() && !self.has_instance();
+        let look = if has_place {
+            pace.look().min(busy_pace.look())
+        } else {
+            pace.look()
+        };
         let kept_until = since + shared.config.timeouts.kept;
         let mut wanted = std::pin::pin!(shared.permits.wanted());
         // There is room to write only once a good part of what waits is taken: that can be long after
         // something is. So what is left of it is looked at now and again.
         let (mut last_taken, mut left) = (since, self.output.unacknowledged());
-        let mut next_look = since + pace.timeout / LOOKS;
+        let mut next_look = since + look;
         poll_fn(|context| {
             if let Poll::Ready(written) = write(&mut self.output, context) {
                 return Poll::Ready(written.map_err(|_| Stop::Gone));
@@ -261,14 +278,17 @@ impl Connection {
             loop {
                 let now = Instant::now();
                 if now >= next_look {
-                    next_look = now + pace.timeout / LOOKS;
+                    next_look = now + look;
                     let left_now = self.output.unacknowledged();
                     if left_now < left {
                         (last_taken, left) = (now, left_now);
                     }
                 }
-                let (taken, waited) = (progress.moved.saturating_sub(left), last_taken - since);
-                let deadline = last_taken + pace.patience(taken, progress.waited + waited);
+                let taken = progress.moved.saturating_sub(left);
+                let waited = progress.waited + (last_taken - since);
+                let is_busy = has_place && shared.permits.are_wanted();
+                let busy = is_busy.then_some(busy_pace);
+                let deadline = last_taken + pace.patience_if(busy, taken, waited);
                 if now >= deadline {
                     return Poll::Ready(Err(Stop::TooSlow));
                 }
@@ -314,23 +334,6 @@ impl Connection {
     }
 }
 
-/// Lets the other connections of this thread have their turn.
-///
-/// Where many are busy, each step of a request is so taken by all of them in a row: its code and data
-/// are still in the caches, and clients wake up once for many responses (ARCHITECTURE.md).
-/// `tokio::task::yield_now` also looks for new events first, and so mixes up the steps.
-async fn lap() {
-    let mut has_yielded = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut has_yielded, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 /// How far a response has come.
 #[derive(Default)]
 struct Progress {
@@ -350,6 +353,6 @@ mod tests {
         fn size_of_result<A, B, R>(_: impl FnOnce(A, B) -> R) -> usize {
             size_of::<R>()
         }
-        assert!(size_of_result(serve) <= 800);
+        assert!(size_of_result(serve) <= 832, "{}", size_of_result(serve));
     }
 }

@@ -114,8 +114,12 @@ impl CpuMeter {
 
     /// The ticks used.
     pub(crate) fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
-            + (self.ticks.now() - self.resumed.load(Ordering::Relaxed))
+        self.used.load(Ordering::Relaxed) + self.used_at_once()
+    }
+
+    /// The ticks used since it began to run.
+    pub(crate) fn used_at_once(&self) -> u64 {
+        self.ticks.now() - self.resumed.load(Ordering::Relaxed)
     }
 }
 
@@ -134,8 +138,9 @@ mod tests {
         meter.suspend();
         pass(100);
         meter.resume();
+        assert_eq!(meter.used_at_once(), 0);
         pass(3);
-        assert_eq!(meter.used(), 5);
+        assert_eq!((meter.used(), meter.used_at_once()), (5, 3));
         meter.reset();
         assert_eq!(meter.used(), 0);
     }

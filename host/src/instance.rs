@@ -4,7 +4,8 @@ use crate::code_cache;
 use crate::config::{Component as Source, Config, FileIo, Isolation, Mapping};
 use crate::deadline::{OutOfTime, Ticker, Ticks};
 use crate::error::Error;
-use crate::limits::InstanceLimits;
+use crate::lane::lap;
+use crate::limits::{Growth, InstanceLimits, OutOfMemory};
 use crate::request::Exchange;
 use crate::rewire::rewire;
 use crate::state::{State, Template};
@@ -74,6 +75,7 @@ impl Program {
             mapped,
             filesystem,
             limits,
+            growth: Growth::new(config.limits.total_growth),
             inline,
             reads_directories_inline: inline && !file_system.is_some_and(is_layered),
         };
@@ -156,18 +158,20 @@ impl Program {
         let limits = self.template.limits;
         let state = State::new(Arc::clone(&self.template), Arc::clone(exchange));
         let mut store = Store::new(self.pre.engine(), state);
-        store.limiter(|state| &mut state.memory);
+        store.limiter(|state| state);
         store.set_hostcall_fuel(limits.call_size);
         store.set_max_component_handles(limits.handles);
         store.epoch_deadline_callback(move |store| {
-            if store.data().exchange.cpu.used() > limits.cpu_ticks {
+            let exchange = &store.data().exchange;
+            if exchange.cpu.used() > limits.cpu_ticks {
                 return Err(OutOfTime.into());
             }
-            // Only tokio's own yield lets the thread see to its sockets before it goes on.
-            Ok(UpdateDeadline::YieldCustom(
-                1,
-                Box::pin(tokio::task::yield_now()),
-            ))
+            // The tick may have been while it waited.
+            if exchange.cpu.used_at_once() == 0 {
+                return Ok(UpdateDeadline::Continue(1));
+            }
+            exchange.interrupted();
+            Ok(UpdateDeadline::YieldCustom(1, Box::pin(lap())))
         });
         store.set_epoch_deadline(1);
         store
@@ -204,7 +208,7 @@ impl Instance {
     ///
     /// # Errors
     ///
-    /// It traps, or uses up its CPU time.
+    /// It traps, or uses up its CPU time; [`OutOfMemory`], where that is because it could not grow.
     pub(crate) async fn handle(
         &mut self,
         exchange: Arc<Exchange>,
@@ -215,16 +219,21 @@ impl Instance {
         self.store.set_epoch_deadline(1);
         // There is one request and one answer at a time: their handles need no number.
         let (request, answer) = (Resource::new_own(0), Resource::new_own(0));
-        self.proxy
+        let result = self
+            .proxy
             .wasi_http_incoming_handler()
             .call_handle(&mut self.store, request, answer)
-            .await
+            .await;
+        if result.is_err() && self.store.data().memory.is_short() {
+            return Err(OutOfMemory.into());
+        }
+        result
     }
 
     /// Whether it may serve again: it left nothing behind, and did not grow past `most_memory` bytes.
     pub(crate) fn is_reusable(&mut self, most_memory: usize) -> bool {
         let state = self.store.data_mut();
-        state.is_clean() && state.memory.memory() <= most_memory
+        state.is_clean() && state.memory_may_be_kept(most_memory)
     }
 }
 

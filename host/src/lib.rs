@@ -13,7 +13,7 @@
 //! 7. The instance is dropped, or serves again where the operator chose so.
 //!
 //! The component runs inside the task of its connection: while it waits, so does the task, and no
-//! other. `deadline` interrupts it when it computes for too long.
+//! other. `deadline` interrupts it when it computes for long; then it goes on in its turn, as `lane` has it.
 //!
 //! The host knows no route and no file; the component knows no connection and no limit.
 
@@ -28,6 +28,7 @@ mod error;
 mod guest_log;
 mod http1;
 mod instance;
+mod lane;
 mod limits;
 mod listener;
 pub mod log;

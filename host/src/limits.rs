@@ -1,6 +1,6 @@
 //! What one instance of a component may take, and the count of what it does.
 
-use wasmtime::{ResourceLimiter, Result};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The limits of one instance.
 #[derive(Clone, Copy, Debug)]
@@ -21,49 +21,145 @@ pub(crate) struct InstanceLimits {
     pub(crate) log_size: usize,
 }
 
-/// Keeps an instance's memory and tables within its limits.
+/// What the memories of all instances have grown by.
 #[derive(Debug)]
-pub(crate) struct MemoryLimiter {
-    limits: InstanceLimits,
-    memory: usize,
-    table_elements: usize,
+pub(crate) struct Growth {
+    total: AtomicUsize,
+    limit: usize,
 }
 
-impl MemoryLimiter {
-    pub(crate) fn new(limits: InstanceLimits) -> Self {
+impl Growth {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
-            limits,
-            memory: 0,
-            table_elements: 0,
+            total: AtomicUsize::new(0),
+            limit,
         }
     }
 
-    /// All linear memory of the instance now, in bytes.
-    pub(crate) fn memory(&self) -> usize {
-        self.memory
+    /// Adds so many bytes, unless that is more than there may be.
+    fn add(&self, bytes: usize) -> bool {
+        let add = |total: usize| total.checked_add(bytes).filter(|&it| it <= self.limit);
+        self.total
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
+            .is_ok()
+    }
+
+    fn take_back(&self, bytes: usize) {
+        self.total.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether there is so much that none is to be kept for later.
+    fn is_much(&self) -> bool {
+        self.total.load(Ordering::Relaxed) > self.limit / 2
     }
 }
 
-/// Adds growth from `current` to `desired` to `total`, unless that is more than `limit`.
-fn grow(total: &mut usize, current: usize, desired: usize, limit: usize) -> bool {
-    let grown = total.saturating_add(desired.saturating_sub(current));
+/// There is too little memory for all that are to grow at once.
+#[derive(Debug, thiserror::Error)]
+#[error("all instances together have grown by as much as they may")]
+pub(crate) struct OutOfMemory;
+
+/// Keeps an instance's memory and tables within its limits.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryLimiter {
+    memory: usize,
+    table_elements: usize,
+    /// What its memory has grown by.
+    grown: usize,
+    /// It could not grow, because of others.
+    is_short: bool,
+}
+
+impl MemoryLimiter {
+    /// Whether an instance may grow its memory, in bytes. What it begins with is not growth.
+    pub(crate) fn grow_memory(
+        &mut self,
+        (current, desired): (usize, usize),
+        limits: InstanceLimits,
+        growth: &Growth,
+    ) -> bool {
+        let (mut memory, more) = (self.memory, desired.saturating_sub(current));
+        if !grow(&mut memory, more, limits.memory) {
+            return false;
+        }
+        if current > 0 {
+            if !growth.add(more) {
+                self.is_short = true;
+                return false;
+            }
+            self.grown += more;
+        }
+        self.memory = memory;
+        true
+    }
+
+    /// Whether an instance may grow a table, in elements.
+    pub(crate) fn grow_table(
+        &mut self,
+        (current, desired): (usize, usize),
+        limits: InstanceLimits,
+    ) -> bool {
+        let more = desired.saturating_sub(current);
+        grow(&mut self.table_elements, more, limits.table_elements)
+    }
+
+    /// The next request begins.
+    pub(crate) fn begin(&mut self) {
+        self.is_short = false;
+    }
+
+    /// Whether it could not grow in this request, because of others.
+    pub(crate) fn is_short(&self) -> bool {
+        self.is_short
+    }
+
+    /// Whether it may be kept, at no more than `most` bytes.
+    pub(crate) fn may_be_kept(&self, most: usize, growth: &Growth) -> bool {
+        self.memory <= most && (self.grown == 0 || !growth.is_much())
+    }
+
+    /// The instance ends.
+    pub(crate) fn end(&mut self, growth: &Growth) {
+        growth.take_back(std::mem::take(&mut self.grown));
+    }
+}
+
+/// Adds `more` to `total`, unless that is more than `limit`.
+fn grow(total: &mut usize, more: usize, limit: usize) -> bool {
+    let grown = total.saturating_add(more);
     if grown <= limit {
         *total = grown;
     }
     grown <= limit
 }
 
-impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        Ok(grow(&mut self.memory, current, desired, self.limits.memory))
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
-        Ok(grow(
-            &mut self.table_elements,
-            current,
-            desired,
-            self.limits.table_elements,
-        ))
+    #[test]
+    fn all_together_grow_by_so_much_and_what_ends_gives_it_back() {
+        let limits = InstanceLimits {
+            memory: 100,
+            table_elements: 10,
+            call_size: 0,
+            handles: 0,
+            field_size: 0,
+            cpu_ticks: 0,
+            log_size: 0,
+        };
+        let growth = Growth::new(60);
+        let [mut a, mut b] = [(); 2].map(|()| MemoryLimiter::default());
+        let grow = |it: &mut MemoryLimiter, from, to| it.grow_memory((from, to), limits, &growth);
+        assert!(grow(&mut a, 0, 50) && grow(&mut b, 0, 50));
+        // It is its own limit that it crosses.
+        assert!(!grow(&mut a, 50, 101) && !a.is_short());
+        assert!(grow(&mut a, 50, 90) && !a.may_be_kept(100, &growth));
+        assert!(!grow(&mut b, 50, 80) && b.is_short() && b.may_be_kept(100, &growth));
+        b.begin();
+        assert!(grow(&mut b, 50, 70) && !b.is_short());
+        a.end(&growth);
+        assert!(b.may_be_kept(70, &growth) && !b.may_be_kept(69, &growth));
+        assert!(grow(&mut b, 70, 100));
     }
 }

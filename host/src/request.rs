@@ -5,6 +5,8 @@ use crate::deadline::{CpuMeter, OutOfTime, Ticks};
 use crate::http1::head::Head;
 use crate::http1::refusal::Refusal;
 use crate::instance::{Instance, Program, sentence};
+use crate::lane::{Lane, Place};
+use crate::limits::OutOfMemory;
 use crate::pipe::{Chunk, Flow, Pipe};
 use crate::wasi::bindings::wasi::http::types::ErrorCode;
 use crate::wasi::incoming::IncomingRequest;
@@ -12,7 +14,7 @@ use crate::wasi::outgoing::Answer;
 use http::HeaderMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
@@ -24,6 +26,8 @@ pub(crate) struct Exchange {
     pub(crate) cpu: CpuMeter,
     /// How often the component was let run.
     turns: AtomicU64,
+    /// It was interrupted, having computed for a tick.
+    is_interrupted: AtomicBool,
     answer: Mutex<Option<Result<Answer, ErrorCode>>>,
 }
 
@@ -33,6 +37,7 @@ impl Exchange {
             id,
             cpu: CpuMeter::new(ticks),
             turns: AtomicU64::new(0),
+            is_interrupted: AtomicBool::new(false),
             answer: Mutex::new(None),
         }
     }
@@ -40,6 +45,20 @@ impl Exchange {
     /// The number of the component's turn: in one turn it waits for nothing.
     pub(crate) fn turn(&self) -> u64 {
         self.turns.load(Ordering::Relaxed)
+    }
+
+    /// The component is interrupted, having computed for a tick.
+    pub(crate) fn interrupted(&self) {
+        self.is_interrupted.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was, since this was asked last.
+    fn take_interruption(&self) -> bool {
+        let is_interrupted = self.is_interrupted.load(Ordering::Relaxed);
+        if is_interrupted {
+            self.is_interrupted.store(false, Ordering::Relaxed);
+        }
+        is_interrupted
     }
 
     /// The component answers.
@@ -89,6 +108,7 @@ impl Failure {
         match self {
             Self::Trap(error) if error.is::<OutOfTime>() => Refusal::ComponentTooSlow,
             Self::TooSlow => Refusal::ComponentTooSlow,
+            Self::Trap(error) if error.is::<OutOfMemory>() => Refusal::Overloaded,
             _ => Refusal::ComponentFailed,
         }
     }
@@ -115,6 +135,9 @@ pub(crate) struct Call {
     returned: Option<Box<Instance>>,
     failure: Option<wasmtime::Error>,
     pipe: Option<Arc<Pipe>>,
+    lane: Arc<Lane>,
+    /// Its place there, if it was interrupted when it ran last.
+    place: Option<Place>,
 }
 
 impl Call {
@@ -126,6 +149,7 @@ impl Call {
         head: Head,
         local: SocketAddr,
         input: &SharedInput,
+        lane: &Arc<Lane>,
     ) -> Self {
         let exchange = Arc::new(Exchange::new(id, Arc::clone(program.ticks())));
         let request = IncomingRequest {
@@ -158,16 +182,28 @@ impl Call {
             returned: None,
             failure: None,
             pipe: None,
+            lane: Arc::clone(lane),
+            place: None,
         }
     }
 
     /// Lets the component run until it waits or returns.
     fn poll_guest(&mut self, context: &mut Context<'_>) {
         let Some(guest) = &mut self.guest else { return };
+        if let Some(place) = &mut self.place
+            && self.lane.poll_turn(context, place).is_pending()
+        {
+            return;
+        }
         self.exchange.turns.fetch_add(1, Ordering::Relaxed);
         self.exchange.cpu.resume();
         let polled = guest.as_mut().poll(context);
         self.exchange.cpu.suspend();
+        let place = self.place.take();
+        self.place = self
+            .exchange
+            .take_interruption()
+            .then(|| place.unwrap_or_default());
         if let Poll::Ready((instance, result)) = polled {
             self.guest = None;
             match result {

@@ -8,11 +8,11 @@ use crate::permits::Permits;
 use crate::worker::{Handle, Worker};
 use rustix::process::{Resource, getrlimit};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -43,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) program: Arc<Program>,
     pub(crate) permits: Arc<Permits>,
+    pub(crate) room: Room,
     pub(crate) draining: CancellationToken,
     pub(crate) ending: CancellationToken,
     pub(crate) ended: CancellationToken,
@@ -69,6 +70,7 @@ impl Server {
             permits: Arc::new(Permits::new(&config)),
             config,
             program,
+            room: Room::default(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
             ended: CancellationToken::new(),
@@ -101,13 +103,14 @@ impl Server {
         let mut acceptor = listeners.accept_on_this_runtime()?;
         let most = most_connections(&shared.config);
         let connections = Arc::new(Semaphore::new(most));
+        let mut waiting = None;
         tokio::select! {
             () = shutdown => {}
-            () = accept(&mut acceptor, &mut workers, &connections) => {}
+            () = accept(&mut acceptor, &mut waiting, &mut workers, &connections) => {}
         }
         shared.draining.cancel();
         // Those that wait to be accepted may have sent their requests.
-        for stream in acceptor.finish().await {
+        for stream in waiting.into_iter().chain(acceptor.finish().await) {
             if let Ok(permit) = Arc::clone(&connections).try_acquire_owned() {
                 workers.next().serve(stream, permit);
             }
@@ -126,11 +129,54 @@ impl Server {
     }
 }
 
-/// Accepts as many connections as there may be; more wait.
-async fn accept(acceptor: &mut Acceptor, workers: &mut Workers, connections: &Arc<Semaphore>) {
-    while let Ok(permit) = Arc::clone(connections).acquire_owned().await {
-        let stream = acceptor.accept().await;
-        workers.next().serve(stream, permit);
+/// Accepts as many connections as there may be; more wait, the first of them as `waiting`.
+async fn accept(
+    acceptor: &mut Acceptor,
+    waiting: &mut Option<TcpStream>,
+    workers: &mut Workers,
+    connections: &Arc<Semaphore>,
+) {
+    loop {
+        *waiting = Some(acceptor.accept().await);
+        let permit = match Arc::clone(connections).try_acquire_owned() {
+            Ok(permit) => Ok(permit),
+            Err(_) => {
+                let connections = Arc::clone(connections).acquire_owned();
+                workers.shared.room.wanted_until(connections).await
+            }
+        };
+        if let (Some(stream), Ok(permit)) = (waiting.take(), permit) {
+            workers.next().serve(stream, permit);
+        }
+    }
+}
+
+/// Room for one more connection, which those that are idle can make.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    is_wanted: AtomicBool,
+    wanted: Notify,
+}
+
+impl Room {
+    /// Asks for room until `made`: the connection that has been idle for longest makes it.
+    async fn wanted_until<T>(&self, made: impl Future<Output = T>) -> T {
+        self.is_wanted.store(true, Ordering::SeqCst);
+        self.wanted.notify_one();
+        let made = made.await;
+        self.is_wanted.store(false, Ordering::SeqCst);
+        made
+    }
+
+    /// Waits until it is to make room, behind those that wait for that already.
+    pub(crate) async fn wanted(&self) {
+        loop {
+            self.wanted.notified().await;
+            // It may be from when there was nobody to make room.
+            if self.is_wanted.load(Ordering::SeqCst) {
+                return;
+            }
+        }
     }
 }
 
@@ -235,6 +281,25 @@ impl Workers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_has_been_idle_for_longest_makes_room() {
+        let room = Arc::new(Room::default());
+        let idle = || {
+            let room = Arc::clone(&room);
+            tokio::spawn(async move { room.wanted().await })
+        };
+        // With nobody idle, what is said is for nobody; who is idle later need not make room for it.
+        room.wanted_until(async {}).await;
+        let first = idle();
+        tokio::task::yield_now().await;
+        let second = idle();
+        tokio::task::yield_now().await;
+        assert!(!first.is_finished() && !second.is_finished());
+        room.wanted_until(first).await.unwrap();
+        assert!(!second.is_finished());
+        room.wanted_until(second).await.unwrap();
+    }
 
     #[test]
     fn there_are_descriptors_for_what_all_connections_may_do() {

@@ -1,7 +1,7 @@
 //! [`State`]: what a store holds, and nothing else.
 
 use crate::guest_log::GuestLog;
-use crate::limits::{InstanceLimits, MemoryLimiter};
+use crate::limits::{Growth, InstanceLimits, MemoryLimiter};
 use crate::pipe::Pipe;
 use crate::request::Exchange;
 use crate::wasi::files::FileCursor;
@@ -12,6 +12,7 @@ use rustix::fs::Statx;
 use std::fs::File;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
+use wasmtime::{ResourceLimiter, Result};
 use wasmtime_wasi::clocks::{WasiClocksCtx, WasiClocksCtxView};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtx, WasiFilesystemCtxView};
 
@@ -26,6 +27,8 @@ pub(crate) struct Template {
     /// The device that it is on, if that is memory.
     pub(crate) memory_device: Option<u64>,
     pub(crate) limits: InstanceLimits,
+    /// Of all instances.
+    pub(crate) growth: Growth,
     /// Files are looked up, and little is written, on the thread that serves the connection.
     pub(crate) inline: bool,
     /// So is the first batch of a directory read.
@@ -72,7 +75,7 @@ impl State {
             table,
             filesystem: template.filesystem.clone(),
             clocks: WasiClocksCtx::default(),
-            memory: MemoryLimiter::new(limits),
+            memory: MemoryLimiter::default(),
             log: Arc::new(GuestLog::new(exchange.id, limits.log_size)),
             exchange,
             method: Method::GET,
@@ -97,6 +100,7 @@ impl State {
         (self.just_opened, self.writes) = (None, false);
         self.has_outparam = true;
         self.bodies_made = 0;
+        self.memory.begin();
     }
 
     /// Whether nothing is left of the last request. One handle of the mapped directory may be: the C
@@ -114,6 +118,11 @@ impl State {
             && !self.has_outparam
     }
 
+    /// Whether its memory may be kept, at no more than `most` bytes.
+    pub(crate) fn memory_may_be_kept(&self, most: usize) -> bool {
+        self.memory.may_be_kept(most, &self.template.growth)
+    }
+
     pub(crate) fn filesystem(&mut self) -> WasiFilesystemCtxView<'_> {
         self.just_opened = None;
         WasiFilesystemCtxView {
@@ -127,5 +136,24 @@ impl State {
             ctx: &mut self.clocks,
             table: &mut self.table,
         }
+    }
+}
+
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        let Template { limits, growth, .. } = &*self.template;
+        Ok(self.memory.grow_memory((current, desired), *limits, growth))
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        Ok(self
+            .memory
+            .grow_table((current, desired), self.template.limits))
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.memory.end(&self.template.growth);
     }
 }

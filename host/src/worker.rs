@@ -1,6 +1,7 @@
 //! [`Worker`]: a thread that serves connections, each from its first byte to its last.
 
 use crate::connection;
+use crate::lane::Lane;
 use crate::server::Shared;
 use std::io;
 use std::net::TcpStream;
@@ -37,6 +38,8 @@ pub(crate) struct Worker {
     pub(crate) ending: CancellationToken,
     /// Which of the workers it is.
     pub(crate) index: usize,
+    /// Where its components compute for long.
+    pub(crate) lane: Arc<Lane>,
     started: Instant,
     /// When the worker last ran, in milliseconds since the start.
     beat: AtomicU64,
@@ -65,6 +68,7 @@ impl Worker {
             draining: shared.draining.child_token(),
             ending: shared.ending.child_token(),
             index,
+            lane: Arc::new(Lane::new()),
             started: Instant::now(),
             beat: AtomicU64::new(0),
         });
@@ -99,6 +103,8 @@ impl Worker {
 
     async fn run(self: Arc<Self>, mut receiver: UnboundedReceiver<Accepted>) {
         tokio::spawn(Arc::clone(&self).beat());
+        let lane = Arc::clone(&self.lane);
+        tokio::spawn(async move { lane.run().await });
         while let Some((stream, held)) = receiver.recv().await {
             let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
                 continue;

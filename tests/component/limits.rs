@@ -19,7 +19,9 @@ const CROSSED: &[&str] = &[
     "max-content-size",
     "min-content-rate",
     "min-write-rate",
+    "min-busy-rate",
     "max-memory",
+    "max-total-growth",
     "max-table-elements",
     "max-call-size",
     "max-handles",
@@ -33,6 +35,7 @@ const CROSSED: &[&str] = &[
     "kept-timeout",
     "content-timeout",
     "write-timeout",
+    "busy-timeout",
     // truth
     "response-timeout",
     "cpu-timeout",
@@ -88,26 +91,33 @@ fn trickle(connection: &mut Connection, piece: &[u8]) -> Option<tests::Response>
 fn max_connections_more_wait() {
     let server = server(&["--max-connections=1"]);
     let mut first = server.connect();
-    assert_eq!(
-        server.get("/echo/a").send_on(&mut first).unwrap().text(),
-        "a"
-    );
+    first
+        .send(
+            "PUT /files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n",
+        )
+        .unwrap();
+    assert_eq!(first.head().unwrap().status, 100);
     let mut second = server.begin("/echo/b");
-    // The first is served all the same, and the second is not.
-    assert_eq!(
-        server.get("/echo/a").send_on(&mut first).unwrap().text(),
-        "a"
-    );
     second.stream().set_nonblocking(true).unwrap();
     assert!(second.stream().peek(&mut [0]).is_err());
     second.stream().set_nonblocking(false).unwrap();
-    drop(first);
+    // The first is served all the same. Then it does nothing, and makes room.
+    first.send("x").unwrap();
+    assert_eq!(first.response("PUT").unwrap().status, 201);
+    first.expect_end().unwrap();
     assert_eq!(second.response("GET").unwrap().text(), "b");
+    // So does who only connects, and who leaves.
+    let third = server.connect();
+    let mut fourth = server.begin("/echo/c");
+    assert_eq!(fourth.response("GET").unwrap().text(), "c");
+    drop(fourth);
+    assert_eq!(server.get("/echo/d").send().text(), "d");
+    drop(third);
 }
 
 #[test]
 fn max_requests_and_max_queue_503() {
-    let server = hostile(&["--max-requests=1", "--max-queue=1"]);
+    let server = hostile(&["--max-requests=1", "--max-queue=1", "--busy-timeout=1h"]);
     // Its permit is held to the end of its content, which there is none of.
     let mut endless = server.begin("/endless");
     assert_eq!(endless.head().unwrap().status, 200);
@@ -138,7 +148,11 @@ fn max_requests_and_max_queue_503() {
 /// A client that leaves cancels its work, also while the component has not looked at its content.
 #[test]
 fn whoever_leaves_in_the_midst_of_content_makes_room() {
-    let server = hostile(&["--max-requests=1", "--response-timeout=1000s"]);
+    let server = hostile(&[
+        "--max-requests=1",
+        "--response-timeout=1000s",
+        "--busy-timeout=1h",
+    ]);
     let mut connection = server.begin("/count");
     connection
         .send("POST /sleep-before?100000 HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
@@ -428,6 +442,71 @@ fn who_takes_a_file_slowly_takes_no_place() {
     }
 }
 
+/// An upload that has the only place: its content has begun, and more does not come.
+fn begin_to_upload(server: &TestServer) -> Connection {
+    let mut upload = server.connect();
+    let put = "PUT /files/new HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n";
+    upload
+        .send(format!("{put}Expect: 100-continue\r\n\r\n"))
+        .unwrap();
+    assert_eq!(upload.head().unwrap().status, 100);
+    upload.send("begun").unwrap();
+    upload
+}
+
+#[test]
+fn busy_timeout_gives_the_place_to_who_waits() {
+    let flags = |isolation| {
+        [
+            isolation,
+            "--max-requests=1",
+            "--busy-timeout=100ms",
+            "--content-timeout=1h",
+            "--write-timeout=1h",
+            "--response-timeout=10s",
+        ]
+    };
+    for isolation in [
+        "--isolation=request",
+        "--isolation=connection",
+        "--isolation=shared",
+    ] {
+        let files = server(&flags(isolation));
+        let mut upload = begin_to_upload(&files);
+        assert_eq!(files.get("/").send().status, 200, "{isolation}");
+        assert_eq!(upload.response("PUT").unwrap().status, 408, "{isolation}");
+        assert_eq!(files.names(), ["a.txt"]);
+        // While nobody waits it may take its time.
+        let upload = begin_to_upload(&files);
+        let since = Instant::now();
+        tests::eventually(|| since.elapsed() > Duration::from_millis(300));
+        upload.stream().set_nonblocking(true).unwrap();
+        assert!(upload.stream().peek(&mut [0]).is_err(), "{isolation}");
+
+        let hostile = hostile(&flags(isolation));
+        let mut endless = hostile.begin("/endless");
+        assert_eq!(endless.head().unwrap().status, 200);
+        assert_eq!(hostile.get("/count").send().status, 200, "{isolation}");
+        assert!(!endless.receive_to_end().ends_with(b"0\r\n\r\n"));
+    }
+}
+
+#[test]
+fn min_busy_rate_gives_the_place_to_who_waits() {
+    let server = server(&[
+        "--max-requests=1",
+        "--busy-timeout=300ms",
+        "--min-busy-rate=1GiB",
+        "--response-timeout=10s",
+    ]);
+    let mut upload = begin_to_upload(&server);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.get("/").send().status);
+        assert_eq!(trickle(&mut upload, b"x").unwrap().status, 408);
+        assert_eq!(waiting.join().unwrap(), 200);
+    });
+}
+
 /// Nor does who does not send the content that nobody asked for.
 #[test]
 fn who_sends_the_rest_of_its_content_slowly_takes_no_place() {
@@ -449,6 +528,38 @@ fn max_memory() {
     let server = hostile(&["--max-memory=4MiB"]);
     assert_eq!(server.get("/memory?1000000").send().status, 200);
     assert_eq!(server.get("/memory?5000000").send().status, 500);
+}
+
+#[test]
+fn max_total_growth_503() {
+    let flags = [
+        "--isolation=connection",
+        "--max-total-growth=16MiB",
+        "--max-kept-memory=64MiB",
+    ];
+    let server = hostile(&flags);
+    let mut connection = server.connect();
+    for (target, expected) in [
+        ("/count", "0"),
+        ("/memory?2000000", "2000000"),
+        ("/count", "1"),
+        // An instance that has grown so much is not kept for later.
+        ("/memory?10000000", "10000000"),
+        ("/count", "0"),
+    ] {
+        let response = server.get(target).send_on(&mut connection).unwrap();
+        assert_eq!(response.text(), expected, "{target}");
+    }
+    let mut holding = server.begin("/memory-held?10000000");
+    assert_eq!(holding.head().unwrap().status, 200);
+    let refused = server.get("/memory?10000000").send();
+    assert_eq!(
+        (refused.status, refused.field("retry-after")),
+        (503, Some("1"))
+    );
+    assert_eq!(server.get("/count").send().status, 200);
+    drop(holding);
+    tests::eventually(|| server.get("/memory?10000000").send().status == 200);
 }
 
 #[test]

@@ -66,7 +66,12 @@ fn what_does_not_finish_in_time_is_cut_off_and_cleaned_up() {
 #[test]
 fn what_has_not_begun_in_time_never_does() {
     let mut server = Setup::new(Host::Ours)
-        .flags(&["--shutdown-timeout=0s", "--max-requests=1", "--max-queue=1"])
+        .flags(&[
+            "--shutdown-timeout=0s",
+            "--max-requests=1",
+            "--max-queue=1",
+            "--busy-timeout=1h",
+        ])
         .file("keep", "kept")
         .start();
     let mut upload = server.connect();

@@ -149,6 +149,21 @@ fn other_requests_of_the_thread_go_on_while_one_computes() {
     assert!(spinning.head().is_err());
 }
 
+/// However many compute, a request waits for one of them and not for all: else these hundred would take
+/// longer than those are let compute.
+#[test]
+fn other_requests_of_the_thread_go_on_while_many_compute() {
+    let server = hostile(&["--threads=1", "--cpu-timeout=2s"]);
+    let spinning: Vec<_> = (0..20).map(|_| server.begin("/loop-before")).collect();
+    for _ in 0..100 {
+        assert_eq!(server.get("/count").send().text(), "0");
+    }
+    for connection in spinning {
+        connection.stream().set_nonblocking(true).unwrap();
+        assert!(connection.stream().peek(&mut [0]).is_err());
+    }
+}
+
 /// The component sleeps for longer than the test waits.
 #[test]
 fn the_head_is_sent_as_soon_as_there_is_content() {

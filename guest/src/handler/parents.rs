@@ -4,6 +4,10 @@ use super::upload::refused;
 use crate::directory::{Directory, Error};
 use crate::rejection::Rejection;
 
+/// So many directories are made for an upload. Each is looked up from the outermost on, so that for all of
+/// a path of thousands a small request would take a second.
+const MOST_MADE: usize = 64;
+
 /// The directories around an upload. Those made for it are removed again unless they are kept.
 pub(super) struct Parents<'a, D: Directory> {
     root: &'a D,
@@ -27,11 +31,7 @@ impl<'a, D: Directory> Parents<'a, D> {
             if error != Error::NotFound {
                 return Err(error);
             }
-            let ends = path
-                .match_indices('/')
-                .map(|(end, _)| end)
-                .chain([path.len()]);
-            for parent in ends.map(|end| &path[..end]) {
+            for parent in missing(root, path)?.into_iter().rev() {
                 match root.create_directory(parent) {
                     Ok(()) => parents.made.push(parent),
                     Err(Error::Exists) => {}
@@ -64,6 +64,21 @@ impl<'a, D: Directory> Parents<'a, D> {
         }
         Ok(())
     }
+}
+
+/// The directories of `path` that are not there, the innermost first.
+fn missing<'a, D: Directory>(root: &D, path: &'a str) -> Result<Vec<&'a str>, Error> {
+    let mut missing = Vec::new();
+    let starts = path.rmatch_indices('/').map(|(end, _)| &path[..end]);
+    for parent in std::iter::once(path).chain(starts) {
+        match root.link_metadata(parent) {
+            Err(Error::NotFound) if missing.len() < MOST_MADE => missing.push(parent),
+            Err(Error::NotFound) => return Err(Error::NameTooLong),
+            Err(error) => return Err(error),
+            Ok(_) => break,
+        }
+    }
+    Ok(missing)
 }
 
 impl<D: Directory> Drop for Parents<'_, D> {

@@ -1,11 +1,12 @@
 //! One request of a connection: admitted, handed to the component, and cleaned up after.
 
-use super::{CLEANUP, Connection, Next, lap};
+use super::{CLEANUP, Connection, Next};
 use crate::config::Isolation;
 use crate::http1::framing::takes_trailers;
 use crate::http1::head::Head;
 use crate::http1::refusal::Refusal;
 use crate::instance::sentence;
+use crate::lane::lap;
 use crate::permits::{Full, Lease};
 use crate::request::{Call, Event, Failure};
 use crate::wasi::outgoing::Answer;
@@ -90,7 +91,9 @@ impl Connection {
         };
         let shared = &self.worker.shared;
         let id = shared.next_request();
-        let mut call = Call::begin(&shared.program, instance, id, head, self.local, &self.input);
+        let lane = &self.worker.lane;
+        let (program, local) = (&shared.program, self.local);
+        let mut call = Call::begin(program, instance, id, head, local, &self.input, lane);
         let next = match self.wait_for_answer(&mut call).await {
             Ok(answer) => self.respond(&mut call, answer, &asked).await,
             Err(halt) => Err(halt),
@@ -134,8 +137,13 @@ impl Connection {
         };
         match halt {
             Halt::Failed(failure) => {
-                tracing::error!(request = id, %asked, "{failure}");
-                Some(failure.refusal())
+                let refusal = failure.refusal();
+                if refusal == Refusal::Overloaded {
+                    self.worker.shared.permits.refused.log(failure);
+                } else {
+                    tracing::error!(request = id, %asked, "{failure}");
+                }
+                Some(refusal)
             }
             Halt::Refuse(refusal) => {
                 self.clean_up(call).await;
@@ -159,22 +167,23 @@ impl Connection {
             return Ok(lease);
         }
         let deadline = Instant::now() + shared.config.timeouts.response;
+        let refuse = |why| {
+            shared.permits.refused.log(why);
+            Halt::Refuse(Refusal::Overloaded)
+        };
         let mut acquire = std::pin::pin!(Arc::clone(&shared.permits).acquire());
         poll_fn(|context| {
-            if let Poll::Ready(lease) = acquire.as_mut().poll(context) {
-                return Poll::Ready(lease.map_err(|Full| {
-                    tracing::warn!("a request is refused, because as many wait as may");
-                    Halt::Refuse(Refusal::Overloaded)
-                }));
-            }
+            // First: the permit may be that of one that was just cut off.
             let is_gone = self.input.lock().poll_gone(context).is_ready();
             if is_gone || self.ending.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Err(Halt::Gone));
             }
-            self.timer.poll_until(context, deadline).map(|()| {
-                tracing::warn!("a request is refused, because none of those at once ended in time");
-                Err(Halt::Refuse(Refusal::Overloaded))
-            })
+            if let Poll::Ready(lease) = acquire.as_mut().poll(context) {
+                return Poll::Ready(lease.map_err(|Full| refuse("as many wait as may")));
+            }
+            self.timer
+                .poll_until(context, deadline)
+                .map(|()| Err(refuse("none of those at once ended in time")))
         })
         .await
     }
@@ -245,7 +254,7 @@ impl Connection {
     /// What a connection does while the component runs: tells the client to go on, sees whether it
     /// is still there, and loses patience with it, or with the component.
     fn poll_watch(&mut self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<Halt> {
-        let config = &self.worker.shared.config;
+        let (config, permits) = (&self.worker.shared.config, &self.worker.shared.permits);
         let mut input = self.input.lock();
         if input.take_continue() {
             self.output.tell_to_continue();
@@ -261,13 +270,27 @@ impl Connection {
         let (started, waited_before) = *patience
             .begun
             .get_or_insert_with(|| (Instant::now(), waited));
-        let failure = input.failure();
-        let deadline = match waiting {
-            _ if failure.is_some() => *patience.failed.get_or_insert_with(Instant::now) + CLEANUP,
-            Some(since) => since + config.content_pace().patience(input.received(), waited),
-            None => started + config.timeouts.response + (waited - waited_before),
-        };
-        ready!(self.timer.poll_until(context, deadline));
+        let (failure, received) = (input.failure(), input.received());
+        let busy_pace = config.busy_pace();
+        loop {
+            let now = Instant::now();
+            let deadline = match waiting {
+                _ if failure.is_some() => *patience.failed.get_or_insert(now) + CLEANUP,
+                Some(since) => {
+                    let busy = permits.are_wanted().then_some(busy_pace);
+                    since + config.content_pace().patience_if(busy, received, waited)
+                }
+                None => started + config.timeouts.response + (waited - waited_before),
+            };
+            if now >= deadline {
+                break;
+            }
+            let until = match waiting {
+                Some(_) => deadline.min(now + busy_pace.look()),
+                None => deadline,
+            };
+            ready!(self.timer.poll_until(context, until));
+        }
         if let Some(refusal) = failure {
             return Poll::Ready(Halt::Refuse(refusal));
         }

@@ -12,7 +12,16 @@ pub(crate) struct Pace {
     pub(crate) rate: u64,
 }
 
+/// How often a client is looked at in the time that it may do nothing: whether it has done something, and
+/// whether others wait for its place.
+const LOOKS: u32 = 4;
+
 impl Pace {
+    /// How long until it is looked at again.
+    pub(crate) fn look(self) -> Duration {
+        (self.timeout / LOOKS).max(Duration::from_millis(10))
+    }
+
     /// How much longer a client is waited for that has moved so many bytes and was waited for so long before.
     pub(crate) fn patience(self, moved: u64, waited: Duration) -> Duration {
         let Some(milliseconds) = moved.saturating_mul(1000).checked_div(self.rate) else {
@@ -22,6 +31,12 @@ impl Pace {
             .timeout
             .saturating_add(Duration::from_millis(milliseconds));
         earned.saturating_sub(waited).min(self.timeout)
+    }
+
+    /// The same, and no longer than by the pace of busy times, if it is such a time.
+    pub(crate) fn patience_if(self, busy: Option<Self>, moved: u64, waited: Duration) -> Duration {
+        let patience = self.patience(moved, waited);
+        busy.map_or(patience, |busy| patience.min(busy.patience(moved, waited)))
     }
 }
 
@@ -47,6 +62,14 @@ mod tests {
             (u64::MAX, 100, 10),
         ] {
             let patience = pace.patience(moved, Duration::from_secs(waited));
+            assert_eq!(patience, Duration::from_secs(expected), "{moved} {waited}");
+        }
+        let busy = Pace {
+            timeout: Duration::from_secs(1),
+            rate: 1000,
+        };
+        for (moved, waited, expected) in [(0, 0, 1), (0, 1, 0), (5000, 5, 1), (5000, 6, 0)] {
+            let patience = pace.patience_if(Some(busy), moved, Duration::from_secs(waited));
             assert_eq!(patience, Duration::from_secs(expected), "{moved} {waited}");
         }
         let no_rate = Pace { rate: 0, ..pace };

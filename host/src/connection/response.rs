@@ -2,11 +2,12 @@
 
 use super::exchange::{Asked, Halt};
 use super::output::{read, warm};
-use super::{Connection, Next, Progress, Stop, lap};
+use super::{Connection, Next, Progress, Stop};
 use crate::http1::response::{
     Persistence, ResponseFraming, is_without_content, write_chunk_size, write_head,
     write_last_chunk,
 };
+use crate::lane::lap;
 use crate::pipe::{Chunk, FileChunk};
 use crate::request::{Call, Event, Failure};
 use crate::wasi::outgoing::Answer;

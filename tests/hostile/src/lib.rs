@@ -126,6 +126,11 @@ impl Guest for Hostile {
                 let bomb: Vec<u8> = vec![1; number];
                 text(outparam, &std::hint::black_box(bomb).len().to_string());
             }
+            "/memory-held" => {
+                let held: Vec<u8> = vec![1; number];
+                let (_body, stream) = begin(outparam, &[]);
+                while stream.blocking_write_and_flush(&held[..4096]).is_ok() {}
+            }
             // Rust's own library opens the mapped directory, and keeps it.
             "/list" => {
                 let entries = std::fs::read_dir("/files").map_or(0, Iterator::count);

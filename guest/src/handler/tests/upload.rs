@@ -213,3 +213,16 @@ fn what_another_stored_meanwhile_is_replaced() {
     };
     assert_eq!(slow.send().status(), 204);
 }
+
+/// A small request is not to make thousands of directories.
+#[test]
+fn so_many_directories_are_made_for_an_upload() {
+    let directory = Memory::with(&[]);
+    let put = |depth| {
+        let target = format!("/files/{}new", "d/".repeat(depth));
+        request(&directory, Method::Put, &target).send().status()
+    };
+    assert_eq!((put(65), directory.names()), (400, vec![]));
+    assert_eq!((put(64), put(129), put(128)), (201, 400, 201));
+    assert_eq!(directory.names().len(), 128 + 2);
+}
