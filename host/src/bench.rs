@@ -20,6 +20,7 @@ pub struct Bench {
     config: Config,
     local: SocketAddr,
     input: SharedInput,
+    lane: Arc<Lane>,
     /// The client, which says nothing.
     _client: TcpStream,
 }
@@ -41,7 +42,11 @@ impl Bench {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let client = TcpStream::connect(listener.local_addr()?).await?;
         let (server, _) = listener.accept().await?;
+        let lane = Arc::new(Lane::new());
+        let theirs = Arc::clone(&lane);
+        tokio::spawn(async move { theirs.run().await });
         Ok(Self {
+            lane,
             program,
             config,
             local: server.local_addr()?,
@@ -87,9 +92,9 @@ impl Bench {
             .begin_content(&head, limit, self.config.head_limits());
         begun.map_err(|refusal| wasmtime::format_err!("{refusal:?}"))?;
         let kept = instance.map(|instance| instance.0);
-        let lane = Arc::new(Lane::new());
+        let lane = &self.lane;
         let (program, local) = (&self.program, self.local);
-        let mut call = Call::begin(program, kept, 1, head, local, &self.input, &lane);
+        let mut call = Call::begin(program, kept, 1, head, local, &self.input, lane);
         let answer = poll_fn(|context| call.poll_answer(context)).await?;
         let mut length = 0;
         loop {

@@ -139,7 +139,7 @@ impl Connection {
         let kept_until = since + shared.config.timeouts.kept;
         let mut is_draining = false;
         let mut wanted = std::pin::pin!(shared.permits.wanted());
-        let mut room_wanted = None;
+        let mut room_wanted: Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> = None;
         poll_fn(|context| {
             let mut input = self.input.lock();
             match input.poll_head(context, limits) {
@@ -159,22 +159,33 @@ impl Connection {
                     let most = shared.config.timeouts.shutdown / 2;
                     deadline = deadline.min(Instant::now() + LAST_REQUEST.min(most));
                 }
-                if self.lease.is_some() {
-                    ready!(self.timer.poll_until(context, deadline.min(kept_until)));
-                    self.lease = None;
-                    // Who has nothing to give must not be told in the place of one who has.
-                    wanted.set(shared.permits.wanted());
+                loop {
+                    let mut until = deadline;
+                    if self.lease.is_some() {
+                        until = until.min(kept_until);
+                    }
+                    if let Some(wanted) = &mut room_wanted {
+                        if wanted.as_mut().poll(context).is_ready() {
+                            return Poll::Ready(Turn::End);
+                        }
+                    } else {
+                        until = until.min(since + AT_LEAST_IDLE);
+                    }
+                    ready!(self.timer.poll_until(context, until));
+                    let now = Instant::now();
+                    if now >= deadline {
+                        return Poll::Ready(Turn::End);
+                    }
+                    if self.lease.is_some() && now >= kept_until {
+                        self.lease = None;
+                        // Who has nothing to give must not be told in the place of one who has.
+                        wanted.set(shared.permits.wanted());
+                    }
+                    if room_wanted.is_none() && now >= since + AT_LEAST_IDLE {
+                        // On the heap, for those that are idle for so long.
+                        room_wanted = Some(Box::pin(shared.room.wanted()));
+                    }
                 }
-                ready!(
-                    self.timer
-                        .poll_until(context, deadline.min(since + AT_LEAST_IDLE))
-                );
-                // On the heap, for those that are idle for so long.
-                let room_wanted = room_wanted.get_or_insert_with(|| Box::pin(shared.room.wanted()));
-                if room_wanted.as_mut().poll(context).is_pending() {
-                    ready!(self.timer.poll_until(context, deadline));
-                }
-                return Poll::Ready(Turn::End);
             }
             if self.ending.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Turn::End);
@@ -229,6 +240,10 @@ impl Connection {
             Poll::Ready(written) => written.map_err(|_| Stop::Gone),
             Poll::Pending => {
                 let since = Instant::now();
+                let left = self.output.unacknowledged();
+                progress
+                    .behind
+                    .get_or_insert(left.saturating_sub(progress.moved));
                 // On the heap while it lasts: refusals are sent this way too, so that each idle connection
                 // would have the room for it.
                 let result = Box::pin(self.outwait_client(since, progress, write)).await;
@@ -284,9 +299,10 @@ impl Connection {
                         (last_taken, left) = (now, left_now);
                     }
                 }
-                let taken = progress.moved.saturating_sub(left);
+                let sent = progress.moved + progress.behind.unwrap_or(0);
+                let taken = sent.saturating_sub(left);
                 let waited = progress.waited + (last_taken - since);
-                let is_busy = has_place && shared.permits.are_wanted();
+                let is_busy = has_place && shared.permits.are_wanted_for_long(now);
                 let busy = is_busy.then_some(busy_pace);
                 let deadline = last_taken + pace.patience_if(busy, taken, waited);
                 if now >= deadline {
@@ -339,6 +355,8 @@ impl Connection {
 struct Progress {
     /// The bytes sent.
     moved: u64,
+    /// How many bytes of earlier responses were not yet taken when the client first had to be waited for.
+    behind: Option<u64>,
     /// How long the client was waited for.
     waited: Duration,
 }

@@ -224,10 +224,12 @@ impl Instance {
             .wasi_http_incoming_handler()
             .call_handle(&mut self.store, request, answer)
             .await;
-        if result.is_err() && self.store.data().memory.is_short() {
-            return Err(OutOfMemory.into());
+        match result {
+            Err(error) if !error.is::<OutOfTime>() && self.store.data().memory.is_short() => {
+                Err(OutOfMemory.into())
+            }
+            result => result,
         }
-        result
     }
 
     /// Whether it may serve again: it left nothing behind, and did not grow past `most_memory` bytes.

@@ -21,6 +21,8 @@ pub(crate) struct Lane {
 #[derive(Debug)]
 struct State {
     is_free: bool,
+    /// It is for the one that was told last, if that asks.
+    is_offered: bool,
     waiting: VecDeque<Waker>,
     /// How many ever waited, and how many of them were told.
     joined: u64,
@@ -36,6 +38,7 @@ impl Lane {
         Self {
             state: Mutex::new(State {
                 is_free: true,
+                is_offered: false,
                 waiting: VecDeque::new(),
                 joined: 0,
                 told: 0,
@@ -51,7 +54,7 @@ impl Lane {
     /// Waits until it may compute on. Who does not ask again keeps nobody else waiting.
     pub(crate) fn poll_turn(&self, context: &mut Context<'_>, place: &mut Place) -> Poll<()> {
         let mut state = self.lock();
-        if state.is_free {
+        if state.is_free && (!state.is_offered || place.0 == state.told) {
             state.is_free = false;
             self.taken.notify_one();
             return Poll::Ready(());
@@ -82,9 +85,9 @@ impl Lane {
     fn tell_next(&self) -> bool {
         let mut state = self.lock();
         state.is_free = true;
-        let Some(next) = state.waiting.pop_front() else {
-            return false;
-        };
+        let next = state.waiting.pop_front();
+        state.is_offered = next.is_some();
+        let Some(next) = next else { return false };
         state.told += 1;
         next.wake();
         true
@@ -128,8 +131,10 @@ mod tests {
         assert!(lane.tell_next() && lane.tell_next() && ask(2));
         // It waits again, behind the first.
         assert!(!ask(1));
-        assert!(lane.tell_next() && ask(0));
+        // Nobody overtakes who was told.
+        assert!(lane.tell_next() && !ask(2) && ask(0));
         assert!(lane.tell_next() && ask(1));
-        assert!(!lane.tell_next() && ask(2));
+        assert!(lane.tell_next() && ask(2));
+        assert!(!lane.tell_next() && ask(0));
     }
 }

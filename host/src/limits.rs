@@ -64,7 +64,8 @@ pub(crate) struct OutOfMemory;
 pub(crate) struct MemoryLimiter {
     memory: usize,
     table_elements: usize,
-    /// What its memory has grown by.
+    /// It has been called: what its memory grows by from here on is growth.
+    has_begun: bool,
     grown: usize,
     /// It could not grow, because of others.
     is_short: bool,
@@ -82,7 +83,7 @@ impl MemoryLimiter {
         if !grow(&mut memory, more, limits.memory) {
             return false;
         }
-        if current > 0 {
+        if self.has_begun {
             if !growth.add(more) {
                 self.is_short = true;
                 return false;
@@ -105,7 +106,7 @@ impl MemoryLimiter {
 
     /// The next request begins.
     pub(crate) fn begin(&mut self) {
-        self.is_short = false;
+        (self.has_begun, self.is_short) = (true, false);
     }
 
     /// Whether it could not grow in this request, because of others.
@@ -152,6 +153,8 @@ mod tests {
         let [mut a, mut b] = [(); 2].map(|()| MemoryLimiter::default());
         let grow = |it: &mut MemoryLimiter, from, to| it.grow_memory((from, to), limits, &growth);
         assert!(grow(&mut a, 0, 50) && grow(&mut b, 0, 50));
+        a.begin();
+        b.begin();
         // It is its own limit that it crosses.
         assert!(!grow(&mut a, 50, 101) && !a.is_short());
         assert!(grow(&mut a, 50, 90) && !a.may_be_kept(100, &growth));

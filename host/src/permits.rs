@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::instance::Instance;
 use std::fmt::Display;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -16,11 +16,17 @@ pub(crate) struct Lease {
     _permit: OwnedSemaphorePermit,
 }
 
+/// Those that do nothing give their permits back in less.
+const LONG: Duration = Duration::from_millis(100);
+
 /// All permits.
 pub(crate) struct Permits {
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     most_waiting: usize,
+    started: Instant,
+    /// When the first of those that wait now began to, in milliseconds since the start.
+    wanted_since: AtomicU64,
     pub(crate) refused: Refused,
     /// Somebody waits for a permit: who keeps one for an instance that does nothing may give it back.
     wanted: Notify,
@@ -63,6 +69,8 @@ impl Permits {
         Self {
             permits: Arc::new(Semaphore::new(config.limits.requests.get())),
             waiting: AtomicUsize::new(0),
+            started: Instant::now(),
+            wanted_since: AtomicU64::new(0),
             most_waiting: config.limits.queue,
             refused: Refused::default(),
             wanted: Notify::new(),
@@ -108,6 +116,11 @@ impl Permits {
     pub(crate) async fn acquire(self: Arc<Self>) -> Result<Lease, Full> {
         let waiting = Waiting(&self.waiting);
         let waited_before = self.waiting.fetch_add(1, Ordering::SeqCst);
+        if waited_before == 0 {
+            let elapsed = self.started.elapsed().as_millis();
+            let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
+            self.wanted_since.store(elapsed, Ordering::SeqCst);
+        }
         if let Some(lease) = (0..self.idle.len()).find_map(|thread| self.take_idle(thread)) {
             return Ok(lease);
         }
@@ -129,6 +142,12 @@ impl Permits {
     /// Whether somebody waits for a permit.
     pub(crate) fn are_wanted(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0
+    }
+
+    /// Whether somebody always did, for longer than it takes those that do nothing to give theirs back.
+    pub(crate) fn are_wanted_for_long(&self, now: Instant) -> bool {
+        let since = Duration::from_millis(self.wanted_since.load(Ordering::SeqCst));
+        self.are_wanted() && now >= self.started + since + LONG
     }
 
     /// Waits until somebody wants a permit. Each of those who do wakes one of those who wait here.
@@ -186,10 +205,13 @@ mod tests {
         {
             let mut waiting = std::pin::pin!(Arc::clone(&permits).acquire());
             assert!(poll(waiting.as_mut()).is_pending() && permits.are_wanted());
+            let now = Instant::now();
+            assert!(!permits.are_wanted_for_long(now));
+            assert!(permits.are_wanted_for_long(now + LONG));
             let refused = std::pin::pin!(Arc::clone(&permits).acquire());
             assert!(matches!(poll(refused), Poll::Ready(Err(Full))));
         }
-        assert!(!permits.are_wanted());
+        assert!(!permits.are_wanted() && !permits.are_wanted_for_long(Instant::now() + LONG));
         let mut waiting = std::pin::pin!(Arc::clone(&permits).acquire());
         assert!(poll(waiting.as_mut()).is_pending());
         drop(lease);

@@ -89,7 +89,12 @@ fn trickle(connection: &mut Connection, piece: &[u8]) -> Option<tests::Response>
 
 #[test]
 fn max_connections_more_wait() {
-    let server = server(&["--max-connections=1"]);
+    // Also where an instance is kept for who is idle.
+    let server = server(&[
+        "--max-connections=1",
+        "--isolation=connection",
+        "--kept-timeout=1h",
+    ]);
     let mut first = server.connect();
     first
         .send(
@@ -288,16 +293,20 @@ fn who_takes_a_response_faster_than_min_write_rate_is_waited_for() {
     let server = Setup::new(Host::Ours)
         .flags(&["--write-timeout=1s"])
         .start();
-    let large = std::fs::File::create(server.path().join("large")).unwrap();
-    large.set_len(1 << 30).unwrap();
+    for (name, length) in [("first", 80 * 1024), ("large", 1 << 30)] {
+        let file = std::fs::File::create(server.path().join(name)).unwrap();
+        file.set_len(length).unwrap();
+    }
     // What the client's side takes unasked is little.
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     rustix::net::sockopt::set_socket_recv_buffer_size(&socket, 4096).unwrap();
     rustix::net::connect(&socket, &server.address).unwrap();
     let mut stream = TcpStream::from(socket);
-    stream
-        .write_all(b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n")
-        .unwrap();
+    // A response that waits behind another is not taken slower for it.
+    for name in ["first", "large"] {
+        let get = format!("GET /files/{name} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(get.as_bytes()).unwrap();
+    }
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(4) {
         stream.read_exact(&mut [0; 128]).unwrap();
@@ -486,6 +495,12 @@ fn busy_timeout_gives_the_place_to_who_waits() {
         let hostile = hostile(&flags(isolation));
         let mut endless = hostile.begin("/endless");
         assert_eq!(endless.head().unwrap().status, 200);
+        let since = Instant::now();
+        tests::eventually(|| since.elapsed() > Duration::from_millis(300));
+        // More than could be on its way when it was cut off.
+        let mut more = endless.stream().take(50_000_000);
+        let taken = std::io::copy(&mut more, &mut std::io::sink()).unwrap();
+        assert_eq!(taken, 50_000_000, "{isolation}");
         assert_eq!(hostile.get("/count").send().status, 200, "{isolation}");
         assert!(!endless.receive_to_end().ends_with(b"0\r\n\r\n"));
     }

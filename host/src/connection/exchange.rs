@@ -277,7 +277,7 @@ impl Connection {
             let deadline = match waiting {
                 _ if failure.is_some() => *patience.failed.get_or_insert(now) + CLEANUP,
                 Some(since) => {
-                    let busy = permits.are_wanted().then_some(busy_pace);
+                    let busy = permits.are_wanted_for_long(now).then_some(busy_pace);
                     since + config.content_pace().patience_if(busy, received, waited)
                 }
                 None => started + config.timeouts.response + (waited - waited_before),
