@@ -293,7 +293,7 @@ fn who_takes_a_response_faster_than_min_write_rate_is_waited_for() {
     let server = Setup::new(Host::Ours)
         .flags(&["--write-timeout=1s"])
         .start();
-    for (name, length) in [("first", 80 * 1024), ("large", 1 << 30)] {
+    for (name, length) in [("fast", 1 << 21), ("before", 80 * 1024), ("large", 1 << 30)] {
         let file = std::fs::File::create(server.path().join(name)).unwrap();
         file.set_len(length).unwrap();
     }
@@ -301,15 +301,20 @@ fn who_takes_a_response_faster_than_min_write_rate_is_waited_for() {
     let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     rustix::net::sockopt::set_socket_recv_buffer_size(&socket, 4096).unwrap();
     rustix::net::connect(&socket, &server.address).unwrap();
-    let mut stream = TcpStream::from(socket);
-    // A response that waits behind another is not taken slower for it.
-    for name in ["first", "large"] {
+    let stream = TcpStream::from(socket);
+    let get = |name| {
         let get = format!("GET /files/{name} HTTP/1.1\r\nHost: x\r\n\r\n");
-        stream.write_all(get.as_bytes()).unwrap();
-    }
+        (&stream).write_all(get.as_bytes()).unwrap();
+    };
+    // Then the kernel has room for more than one response, and what waits behind another is not taken
+    // slower for it.
+    get("fast");
+    (&stream).read_exact(&mut vec![0; 1 << 21]).unwrap();
+    get("before");
+    get("large");
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(4) {
-        stream.read_exact(&mut [0; 128]).unwrap();
+        (&stream).read_exact(&mut [0; 256]).unwrap();
         std::thread::park_timeout(Duration::from_millis(10));
     }
 }
