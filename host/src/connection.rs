@@ -240,10 +240,6 @@ impl Connection {
             Poll::Ready(written) => written.map_err(|_| Stop::Gone),
             Poll::Pending => {
                 let since = Instant::now();
-                let left = self.output.unacknowledged();
-                progress
-                    .behind
-                    .get_or_insert(left.saturating_sub(progress.moved));
                 // On the heap while it lasts: refusals are sent this way too, so that each idle connection
                 // would have the room for it.
                 let result = Box::pin(self.outwait_client(since, progress, write)).await;
@@ -262,7 +258,7 @@ impl Connection {
     async fn outwait_client(
         &mut self,
         since: Instant,
-        progress: &Progress,
+        progress: &mut Progress,
         mut write: impl FnMut(&mut Output, &mut Context<'_>) -> Poll<std::io::Result<usize>>,
     ) -> Result<usize, Stop> {
         if self.has_instance() {
@@ -282,6 +278,8 @@ impl Connection {
         // There is room to write only once a good part of what waits is taken: that can be long after
         // something is. So what is left of it is looked at now and again.
         let (mut last_taken, mut left) = (since, self.output.unacknowledged());
+        let behind = left.saturating_sub(progress.moved);
+        let written = progress.moved + *progress.behind.get_or_insert(behind);
         let mut next_look = since + look;
         poll_fn(|context| {
             if let Poll::Ready(written) = write(&mut self.output, context) {
@@ -299,8 +297,7 @@ impl Connection {
                         (last_taken, left) = (now, left_now);
                     }
                 }
-                let sent = progress.moved + progress.behind.unwrap_or(0);
-                let taken = sent.saturating_sub(left);
+                let taken = written.saturating_sub(left);
                 let waited = progress.waited + (last_taken - since);
                 let is_busy = has_place && shared.permits.are_wanted_for_long(now);
                 let busy = is_busy.then_some(busy_pace);

@@ -66,6 +66,7 @@ pub(crate) struct MemoryLimiter {
     table_elements: usize,
     /// It has been called: what its memory grows by from here on is growth.
     has_begun: bool,
+    /// So much, in bytes.
     grown: usize,
     /// It could not grow, because of others.
     is_short: bool,
