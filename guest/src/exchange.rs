@@ -19,6 +19,9 @@ pub trait Exchange {
     /// The path and query of the request target.
     fn target(&self) -> &str;
 
+    /// The authority that the request is for (RFC 3986 3.2), if it says.
+    fn authority(&self) -> Option<String>;
+
     /// The request's fields.
     fn fields(&self) -> &Fields;
 

@@ -16,6 +16,7 @@ use crate::exchange::Exchange;
 use crate::outcome::{Content, Outcome, Status};
 use crate::rejection::Rejection;
 use crate::router::{Method, Route, route};
+use crate::site;
 
 /// The open files of an exchange's directory.
 pub type FileOf<X> = <<X as Exchange>::Directory as Directory>::File;
@@ -50,6 +51,11 @@ fn dispatch<X: Exchange>(exchange: &X, route: Route<'_>) -> Handled<X> {
         Route::EchoContent => Ok(echo::content(exchange)),
         Route::UserAgent => Ok(user_agent::user_agent(exchange)),
         Route::Read { path, query } => files::read(exchange, path, query),
+        Route::Create(_) | Route::Replace(_) | Route::Delete(_)
+            if site::is_another(exchange.fields(), || exchange.authority()) =>
+        {
+            Err(Rejection::AnotherSite)
+        }
         Route::Create(path) => upload::create(exchange, path),
         Route::Replace(path) => upload::replace(exchange, path),
         Route::Delete(path) => delete::delete(exchange, path),

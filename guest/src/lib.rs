@@ -5,7 +5,7 @@
 //! 1. `wasi` receives the `incoming-request` and wraps it, the preopen, the clock and the settings
 //!    as an [`exchange::Exchange`]: what a handler may ask for, fetched only when asked.
 //! 2. [`router`] turns method and request target into a [`router::Route`], or a [`rejection::Rejection`].
-//! 3. [`handler`] matches the route to its handler.
+//! 3. [`handler`] matches the route to its handler, unless a page of another [`site`] asks for a change.
 //! 4. The handler decides: [`path`] validates the path, [`representation`] describes what is there,
 //!    [`precondition`] and [`mod@field`] evaluate what the client said. An upload is received here.
 //! 5. The decision is an [`outcome::Outcome`]; a rejection becomes one in [`rejection`].
@@ -26,6 +26,7 @@ pub mod precondition;
 pub mod rejection;
 pub mod representation;
 pub mod router;
+pub mod site;
 
 #[cfg(target_os = "wasi")]
 mod wasi;

@@ -35,6 +35,8 @@ pub enum Rejection {
     Forbidden,
     /// A hidden name, which is not written to.
     Hidden,
+    /// A change that a page of another site has a browser ask for.
+    AnotherSite,
     /// No such route.
     NoSuchTarget,
     /// No directory is mapped in.
@@ -133,6 +135,10 @@ impl Rejection {
             R::Hidden => (
                 Status::FORBIDDEN,
                 "Names that begin with a dot can't be written: choose another.",
+            ),
+            R::AnotherSite => (
+                Status::FORBIDDEN,
+                "A page of another site can't change files: do it from a page of this one.",
             ),
             R::NoSuchTarget => (
                 Status::NOT_FOUND,

@@ -153,11 +153,11 @@ struct LimitArgs {
     )]
     max_target_size: ByteSize,
 
-    /// A request's head, and a response's fields, in bytes: 431
+    /// A request's head, and a response's fields, in bytes, 1KiB to 1GiB: 431
     #[arg(
         long,
         value_name = "BYTES",
-        value_parser = |text: &str| size(text, 1..=u64::MAX),
+        value_parser = |text: &str| size(text, 1024..=1 << 30),
         env = "HTTP_SERVER_MAX_HEAD_SIZE",
         default_value = "32KiB"
     )]
@@ -216,11 +216,11 @@ struct LimitArgs {
     )]
     min_busy_rate: ByteSize,
 
-    /// An instance's memory, in bytes
+    /// An instance's memory, in bytes, 4GiB at most
     #[arg(
         long,
         value_name = "BYTES",
-        value_parser = |text: &str| size(text, 1..=u64::MAX),
+        value_parser = |text: &str| size(text, 1..=1 << 32),
         env = "HTTP_SERVER_MAX_MEMORY",
         default_value = "64MiB"
     )]
@@ -245,21 +245,21 @@ struct LimitArgs {
     )]
     max_table_elements: usize,
 
-    /// What one call of the component to the host may move, in bytes
+    /// What one call of the component to the host may move, in bytes, 4KiB at least
     #[arg(
         long,
         value_name = "BYTES",
-        value_parser = |text: &str| size(text, 1..=u64::MAX),
+        value_parser = |text: &str| size(text, 4096..=u64::MAX),
         env = "HTTP_SERVER_MAX_CALL_SIZE",
         default_value = "2MiB"
     )]
     max_call_size: ByteSize,
 
-    /// An instance's handles at once
+    /// An instance's handles at once, 16 at least
     #[arg(
         long,
         value_name = "N",
-        value_parser = RangedU64ValueParser::<usize>::new().range(1..),
+        value_parser = RangedU64ValueParser::<usize>::new().range(16..),
         env = "HTTP_SERVER_MAX_HANDLES",
         default_value_t = 1024
     )]

@@ -187,6 +187,8 @@ impl Connection {
                     }
                 }
             }
+            // Who has begun to speak does not make room, and must not be told in the place of one who does.
+            room_wanted = None;
             if self.ending.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Turn::End);
             }

@@ -24,7 +24,8 @@ pub(crate) struct GuestLog(Mutex<Budget>);
 #[derive(Debug)]
 struct Budget {
     request: u64,
-    remaining: usize,
+    /// Nothing once more was printed, and that was said.
+    remaining: Option<usize>,
 }
 
 impl GuestLog {
@@ -32,7 +33,7 @@ impl GuestLog {
     pub(crate) fn new(request: u64, most: usize) -> Self {
         Self(Mutex::new(Budget {
             request,
-            remaining: most,
+            remaining: Some(most),
         }))
     }
 
@@ -40,7 +41,7 @@ impl GuestLog {
     pub(crate) fn begin(&self, request: u64, most: usize) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Budget {
             request,
-            remaining: most,
+            remaining: Some(most),
         };
     }
 
@@ -48,18 +49,17 @@ impl GuestLog {
     /// over is dropped, which is said once.
     fn take(&self, length: usize) -> (u64, usize) {
         let mut budget = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let permitted = length.min(budget.remaining);
-        if permitted < length && budget.remaining > 0 {
+        let Some(remaining) = budget.remaining else {
+            return (budget.request, 0);
+        };
+        let permitted = length.min(remaining);
+        budget.remaining = remaining.checked_sub(length);
+        if budget.remaining.is_none() {
             tracing::warn!(
                 request = budget.request,
                 "the component printed too much; the rest is dropped"
             );
         }
-        budget.remaining = if permitted < length {
-            0
-        } else {
-            budget.remaining - permitted
-        };
         (budget.request, permitted)
     }
 }

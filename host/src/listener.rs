@@ -49,6 +49,10 @@ impl Listeners {
             match listen(address) {
                 Ok(socket) => sockets.push(socket),
                 Err(cause) if sockets.is_empty() => return Err(Error::Listen { address, cause }),
+                // Whoever has it would get what is meant for this server.
+                Err(cause) if cause.kind() == io::ErrorKind::AddrInUse => {
+                    tracing::warn!("not listening on {address}: {cause}");
+                }
                 Err(cause) => tracing::debug!("not listening on {address}: {cause}"),
             }
         }

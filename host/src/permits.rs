@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::instance::Instance;
 use std::fmt::Display;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -24,9 +24,8 @@ pub(crate) struct Permits {
     permits: Arc<Semaphore>,
     waiting: AtomicUsize,
     most_waiting: usize,
-    started: Instant,
-    /// When the first of those that wait now began to, in milliseconds since the start.
-    wanted_since: AtomicU64,
+    /// When the first of those that wait now began to. Locked while one begins: the two belong together.
+    wanted_since: Mutex<Instant>,
     pub(crate) refused: Refused,
     /// Somebody waits for a permit: who keeps one for an instance that does nothing may give it back.
     wanted: Notify,
@@ -69,9 +68,8 @@ impl Permits {
         Self {
             permits: Arc::new(Semaphore::new(config.limits.requests.get())),
             waiting: AtomicUsize::new(0),
-            started: Instant::now(),
-            wanted_since: AtomicU64::new(0),
             most_waiting: config.limits.queue,
+            wanted_since: Mutex::new(Instant::now()),
             refused: Refused::default(),
             wanted: Notify::new(),
             idle: (0..config.threads.get())
@@ -115,12 +113,7 @@ impl Permits {
     /// When as many wait as may.
     pub(crate) async fn acquire(self: Arc<Self>) -> Result<Lease, Full> {
         let waiting = Waiting(&self.waiting);
-        let waited_before = self.waiting.fetch_add(1, Ordering::SeqCst);
-        if waited_before == 0 {
-            let elapsed = self.started.elapsed().as_millis();
-            let elapsed = u64::try_from(elapsed).unwrap_or(u64::MAX);
-            self.wanted_since.store(elapsed, Ordering::SeqCst);
-        }
+        let waited_before = self.begin_to_wait();
         if let Some(lease) = (0..self.idle.len()).find_map(|thread| self.take_idle(thread)) {
             return Ok(lease);
         }
@@ -139,6 +132,22 @@ impl Permits {
         })
     }
 
+    /// Counts one more that waits. Returns how many did before.
+    fn begin_to_wait(&self) -> usize {
+        let mut since = self.wanted_since();
+        let waited_before = self.waiting.fetch_add(1, Ordering::SeqCst);
+        if waited_before == 0 {
+            *since = Instant::now();
+        }
+        waited_before
+    }
+
+    fn wanted_since(&self) -> MutexGuard<'_, Instant> {
+        self.wanted_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Whether somebody waits for a permit.
     pub(crate) fn are_wanted(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0
@@ -146,8 +155,8 @@ impl Permits {
 
     /// Whether somebody always did, for longer than it takes those that do nothing to give theirs back.
     pub(crate) fn are_wanted_for_long(&self, now: Instant) -> bool {
-        let since = Duration::from_millis(self.wanted_since.load(Ordering::SeqCst));
-        self.are_wanted() && now >= self.started + since + LONG
+        let since = self.wanted_since();
+        self.are_wanted() && now >= *since + LONG
     }
 
     /// Waits until somebody wants a permit. Each of those who do wakes one of those who wait here.

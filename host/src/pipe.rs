@@ -27,15 +27,40 @@ pub(crate) enum Chunk {
     File(FileChunk),
 }
 
+/// Where the content of a file is, and so who reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On tmpfs: no more on a disk than the server's own memory.
+    Memory,
+    /// On a disk, which a pool of threads waits for, or in the page cache.
+    Disk,
+    /// Where even to ask for it may take for ever, so that the pool does that too.
+    Elsewhere,
+}
+
 /// A part of a file.
 #[derive(Debug)]
 pub(crate) struct FileChunk {
     pub(crate) file: Arc<File>,
-    /// It is on tmpfs: no more on a disk than the server's own memory.
-    pub(crate) in_memory: bool,
+    pub(crate) place: Place,
     pub(crate) offset: u64,
     /// In bytes; not 0.
     pub(crate) length: u64,
+}
+
+impl FileChunk {
+    /// Takes the first bytes of it, `most` of them.
+    pub(crate) fn split_to(&mut self, most: u64) -> Self {
+        let length = self.length.min(most);
+        let first = Self {
+            file: Arc::clone(&self.file),
+            length,
+            ..*self
+        };
+        self.offset += length;
+        self.length -= length;
+        first
+    }
 }
 
 impl Chunk {

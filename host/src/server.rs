@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 /// How many descriptors are left for what is not a connection or a file of a request.
@@ -25,6 +25,9 @@ const FILES_OF_THREAD: u64 = 4;
 /// How many files an instance may have open beside that which is sent: an upload has its directory, and
 /// looks through that for what others have left.
 const FILES_OF_INSTANCE: u64 = 2;
+
+/// How long threads that are not held up have to say so.
+const AWAKE: Duration = Duration::from_millis(100);
 
 /// How long connections that are cut off at the end may clean up.
 const CUT_OFF: Duration = Duration::from_secs(6);
@@ -112,6 +115,7 @@ impl Server {
         // Those that wait to be accepted may have sent their requests.
         for stream in waiting.into_iter().chain(acceptor.finish().await) {
             if let Ok(permit) = Arc::clone(&connections).try_acquire_owned() {
+                workers.replace_held_up().await;
                 workers.next().serve(stream, permit);
             }
         }
@@ -145,6 +149,7 @@ async fn accept(
                 workers.shared.room.wanted_until(connections).await
             }
         };
+        workers.replace_held_up().await;
         if let (Some(stream), Ok(permit)) = (waiting.take(), permit) {
             workers.next().serve(stream, permit);
         }
@@ -223,17 +228,22 @@ impl Workers {
         })
     }
 
-    /// The worker for the next connection: of those that are not held up, the one with the fewest.
-    /// Where one is held up, another takes its place.
-    fn next(&mut self) -> &Handle {
-        let threads = self.shared.config.threads.get();
-        let held_up = self
-            .workers
-            .iter()
-            .filter(|worker| worker.is_held_up())
-            .count();
-        if held_up > 0 && self.workers.len() - held_up < threads && self.workers.len() < threads * 8
-        {
+    /// How many workers are held up, if another is to take their place.
+    fn held_up(&self) -> Option<usize> {
+        let (threads, all) = (self.shared.config.threads.get(), self.workers.len());
+        let workers = self.workers.iter();
+        let held_up = workers.filter(|worker| worker.is_held_up()).count();
+        (held_up > 0 && all - held_up < threads && all < threads * 8).then_some(held_up)
+    }
+
+    /// Starts another worker where one is held up.
+    async fn replace_held_up(&mut self) {
+        if self.held_up().is_none() {
+            return;
+        }
+        // If the whole process was stopped, and goes on now, they say that they do.
+        sleep(AWAKE).await;
+        if let Some(held_up) = self.held_up() {
             tracing::error!(
                 "a file operation holds up {held_up} of {} threads: another is started",
                 self.workers.len()
@@ -243,6 +253,10 @@ impl Workers {
                 Err(error) => tracing::error!("there can't be another thread: {error}"),
             }
         }
+    }
+
+    /// The worker for the next connection: of those that are not held up, the one with the fewest.
+    fn next(&self) -> &Handle {
         let next = self
             .workers
             .iter()

@@ -60,6 +60,8 @@ pub(crate) struct State {
     pub(crate) has_outparam: bool,
     /// The streams of files that are open, by their place in the table.
     pub(crate) readers: Vec<(u32, Arc<FileCursor>)>,
+    /// How many directories are being read.
+    pub(crate) lists: usize,
     /// The streams of responses that are open, by their place in the table.
     pub(crate) bodies: Vec<(u32, Arc<Pipe>)>,
     /// How many bodies were made for this request.
@@ -85,6 +87,7 @@ impl State {
             writes: false,
             has_outparam: false,
             readers: Vec::new(),
+            lists: 0,
             bodies: Vec::new(),
             bodies_made: 0,
             template,

@@ -120,6 +120,22 @@ fn max_connections_more_wait() {
     drop(third);
 }
 
+/// Who speaks does not make it, and who is behind is not kept from doing so.
+#[test]
+fn room_is_made_by_who_is_still_idle() {
+    let server = server(&["--max-connections=2", "--header-timeout=1h"]);
+    let (mut speaking, mut idle) = (server.connect(), server.connect());
+    let since = Instant::now();
+    tests::eventually(|| since.elapsed() > Duration::from_millis(1500));
+    speaking.send("G").unwrap();
+    assert_eq!(server.get("/echo/c").send().text(), "c");
+    idle.expect_end().unwrap();
+    speaking
+        .send("ET /echo/a HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    assert_eq!(speaking.response("GET").unwrap().text(), "a");
+}
+
 #[test]
 fn max_requests_and_max_queue_503() {
     let server = hostile(&["--max-requests=1", "--max-queue=1", "--busy-timeout=1h"]);
@@ -191,8 +207,8 @@ fn max_target_size_414() {
 
 #[test]
 fn max_head_size_431() {
-    let server = server(&["--max-head-size=1000"]);
-    for (length, expected) in [(1000, 200), (1001, 431), (100_000, 431)] {
+    let server = server(&["--max-head-size=1KiB"]);
+    for (length, expected) in [(1024, 200), (1025, 431), (100_000, 431)] {
         let start = "GET / HTTP/1.1\r\nHost: x\r\nX: ";
         let value = "a".repeat(length - start.len() - "\r\n\r\n".len());
         assert_eq!(
@@ -511,6 +527,32 @@ fn busy_timeout_gives_the_place_to_who_waits() {
     }
 }
 
+/// Also by whom the component has answered already.
+#[test]
+fn busy_timeout_gives_the_place_of_who_was_answered_to_who_waits() {
+    let server = hostile(&[
+        "--max-requests=1",
+        "--busy-timeout=100ms",
+        "--content-timeout=1h",
+        "--response-timeout=1h",
+    ]);
+    let mut slow = server.connect();
+    slow.send("POST /answer-before-receiving HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        .unwrap();
+    assert_eq!(slow.response("POST").unwrap().text(), "whole");
+    assert_eq!(server.get("/count").send().status, 200);
+    // While nobody waits it may take its time, longer than an answer may.
+    let server = hostile(&["--response-timeout=300ms", "--isolation=connection"]);
+    let mut slow = server.connect();
+    slow.send("POST /answer-before-receiving HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        .unwrap();
+    assert_eq!(slow.response("POST").unwrap().text(), "whole");
+    let since = Instant::now();
+    tests::eventually(|| since.elapsed() > Duration::from_millis(600));
+    slow.send("123456789").unwrap();
+    assert_eq!(server.get("/count").send_on(&mut slow).unwrap().status, 200);
+}
+
 #[test]
 fn min_busy_rate_gives_the_place_to_who_waits() {
     let server = server(&[
@@ -595,6 +637,16 @@ fn bodies_without_end() {
     let server = hostile(&[]);
     assert_eq!(server.get("/bodies?15").send().text(), "15");
     assert_eq!(server.get("/bodies?16").send().status, 500);
+}
+
+/// Nor is what was read ahead.
+#[test]
+fn readers_without_end() {
+    let server = hostile(&["--isolation=shared"]);
+    for _ in 0..2 {
+        assert_eq!(server.get("/readers?100").send().text(), "64");
+        assert_eq!(server.get("/lists?100").send().text(), "16");
+    }
 }
 
 #[test]

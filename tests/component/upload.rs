@@ -42,6 +42,34 @@ on_both_hosts! {
         assert_ne!(created.field("etag"), replaced.field("etag"));
     }
 
+    /// A browser sends for any page what needs no permission (Fetch, no-cors), and keeps but the answer from it.
+    fn a_page_of_another_site_changes_nothing(server, alphabet) {
+        let own = format!("http://{}", server.address);
+        for (field, value, is_another) in [
+            ("Sec-Fetch-Site", "cross-site", true),
+            ("Sec-Fetch-Site", "same-origin", false),
+            ("Origin", "http://another.example", true),
+            ("Origin", "null", true),
+            ("Origin", &own, false),
+        ] {
+            for (method, target, status) in [
+                ("POST", "/files/a.txt", 201),
+                ("PUT", "/files/a.txt", 204),
+                ("PUT", "/files/new", 201),
+                ("DELETE", "/files/new", 204),
+            ] {
+                let request = server.request(method, target).field(field, value).content("hello");
+                let expected = if is_another { 403 } else { status };
+                assert_eq!(request.send().status, expected, "{method} {target} {field}: {value}");
+            }
+            assert_eq!(server.names(), ["a.txt"]);
+            assert_eq!(server.read("a.txt").unwrap() == b"hello", !is_another, "{field}: {value}");
+            std::fs::write(server.path().join("a.txt"), ALPHABET).unwrap();
+            // Others may read what the browser lets them.
+            assert_eq!(server.get("/files/a.txt").field(field, value).send().status, 200);
+        }
+    }
+
     /// The lengths around what one read and one write move.
     fn content_of_every_length_arrives(server, bare) {
         for length in [0_usize, 1, 4097, 65_535, 65_536, 65_537, 3_000_000] {

@@ -77,23 +77,27 @@ fn head_hides_no_failure() {
 
 #[test]
 fn what_is_printed_is_bounded_for_each_request_and_moves_no_cursor() {
-    let limit = 1024;
-    let (process, address) = hostile(&["--max-log-size=1KiB", "--isolation=shared"]);
-    for _ in 0..2 {
-        let response = Request::new(address, "GET", "/print?100000").send();
-        assert_eq!(response.text(), "printed");
-    }
-    let lines = end(process);
-    assert!(lines.iter().all(|line| !line.chars().any(char::is_control)));
-    for request in ["request=1", "request=2"] {
-        let of_it = lines.iter().filter(|line| line.contains(request));
-        let (printed, said): (Vec<_>, Vec<_>) =
-            of_it.partition(|line| line.contains("stream=\"stderr\""));
-        assert!(printed[0].contains("\\u{1b}[31mprinted"), "{}", printed[0]);
-        let bytes = printed.len() * "\x1b[31mprinted\n".len();
-        assert!((limit / 2..=2 * limit).contains(&bytes), "{bytes}");
-        assert_eq!(said.len(), 1, "{said:?}");
-        assert!(said[0].contains("printed too much"));
+    let line = "\x1b[31mprinted\n";
+    // Also a limit that is reached exactly, by whole lines.
+    for limit in [1024, 100 * line.len()] {
+        let flags = [&*format!("--max-log-size={limit}B"), "--isolation=shared"];
+        let (process, address) = hostile(&flags);
+        for _ in 0..2 {
+            let response = Request::new(address, "GET", "/print?100000").send();
+            assert_eq!(response.text(), "printed");
+        }
+        let lines = end(process);
+        assert!(lines.iter().all(|line| !line.chars().any(char::is_control)));
+        for request in ["request=1", "request=2"] {
+            let of_it = lines.iter().filter(|line| line.contains(request));
+            let (printed, said): (Vec<_>, Vec<_>) =
+                of_it.partition(|line| line.contains("stream=\"stderr\""));
+            assert!(printed[0].contains("\\u{1b}[31mprinted"), "{}", printed[0]);
+            let bytes = printed.len() * line.len();
+            assert!((limit / 2..=2 * limit).contains(&bytes), "{bytes}");
+            assert_eq!(said.len(), 1, "{said:?}");
+            assert!(said[0].contains("printed too much"));
+        }
     }
 }
 

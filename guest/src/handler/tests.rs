@@ -13,6 +13,8 @@ use crate::directory::{Error, File};
 use crate::exchange::{Interrupted, Settings};
 use crate::field::Fields;
 use crate::outcome::Part;
+use std::cell::Cell;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const LAST_MODIFIED: &str = "Wed, 01 Jan 2020 00:00:00 GMT";
@@ -32,6 +34,8 @@ struct Request {
     meanwhile: Box<dyn Fn()>,
     /// What happens while this request asks for the time.
     now: Box<dyn Fn()>,
+    /// How much has passed of that.
+    passed: Rc<Cell<Duration>>,
     /// What happens while this request waits for another.
     pause: Box<dyn Fn()>,
 }
@@ -48,6 +52,7 @@ fn request(directory: &Memory, method: Method, target: &str) -> Request {
         before: Box::new(|| {}),
         meanwhile: Box::new(|| {}),
         now: Box::new(|| {}),
+        passed: Rc::default(),
         pause: Box::new(|| panic!("nobody is to be waited for")),
     }
 }
@@ -74,6 +79,9 @@ impl Exchange for Request {
     fn target(&self) -> &str {
         &self.target
     }
+    fn authority(&self) -> Option<String> {
+        Some("files.example".to_owned())
+    }
     fn fields(&self) -> &Fields {
         &self.fields
     }
@@ -85,7 +93,7 @@ impl Exchange for Request {
     }
     fn now(&self) -> SystemTime {
         (self.now)();
-        UNIX_EPOCH + MODIFIED + Duration::from_secs(2 * 60 * 60)
+        UNIX_EPOCH + MODIFIED + Duration::from_secs(2 * 60 * 60) + self.passed.get()
     }
     fn random(&self) -> u64 {
         (self.before)();

@@ -4,7 +4,7 @@ use crate::directory::{Directory, Error};
 use crate::exchange::Exchange;
 use crate::path::UPLOAD_PREFIX;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// Whose turn takes longer was killed in it.
 const LONGEST: Duration = Duration::from_secs(10);
@@ -33,15 +33,18 @@ impl<'a, D: Directory> Turn<'a, D> {
         let mut hasher = DefaultHasher::new();
         name.hash(&mut hasher);
         let name = format!("{UPLOAD_PREFIX}turn-{:016x}", hasher.finish());
-        let begun_to_wait = exchange.now();
-        let longer_than_a_turn = |since: SystemTime| {
-            let now = exchange.now();
-            now.duration_since(since).is_ok_and(|it| it > LONGEST)
-        };
-        let is_over = || {
-            let begun = directory.link_metadata(&name).ok()?.modified?;
+        // When the turn that is waited for began, and since when it is.
+        let mut awaited = None;
+        let mut is_over = || {
+            let (begun, now) = (
+                directory.link_metadata(&name).ok()?.modified?,
+                exchange.now(),
+            );
+            awaited.take_if(|(other, _)| *other != begun);
+            let (_, since) = *awaited.get_or_insert((begun, now));
+            let is_long = |since| now.duration_since(since).is_ok_and(|it| it > LONGEST);
             // Whoever set the clock back has not made the turn longer.
-            Some(longer_than_a_turn(begun) || longer_than_a_turn(begun_to_wait))
+            Some(is_long(begun) || is_long(since))
         };
         loop {
             match directory.create(&name) {

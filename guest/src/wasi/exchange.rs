@@ -74,6 +74,10 @@ impl Exchange for WasiExchange {
         &self.target
     }
 
+    fn authority(&self) -> Option<String> {
+        self.request.authority()
+    }
+
     fn fields(&self) -> &Fields {
         self.fields
             .get_or_init(|| Fields(self.request.headers().entries()))

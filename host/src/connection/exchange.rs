@@ -44,15 +44,6 @@ pub(super) enum Halt {
     Failed(Failure),
 }
 
-/// How long a component may still run once it is not needed any more.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Until {
-    /// Until a deadline, or the time to finish is over.
-    Ending,
-    /// Until a deadline, whatever else: it cleans up.
-    Deadline,
-}
-
 /// How long the component has been waited for: time that it waited for its client is not counted.
 #[derive(Default)]
 pub(super) struct Patience {
@@ -100,11 +91,8 @@ impl Connection {
         };
         let next = match next {
             Ok(next) => {
-                let patience = self.worker.shared.config.timeouts.response;
                 // A client that is to see that something is missing does not wait for the rest.
-                if !matches!(next, Next::BreakOff)
-                    && !self.settle(&mut call, patience, Until::Ending).await
-                {
+                if !matches!(next, Next::BreakOff) && !self.settle(&mut call).await {
                     tracing::error!(request = id, %asked, "the component did not return in time");
                 }
                 Ok(next)
@@ -254,7 +242,6 @@ impl Connection {
     /// What a connection does while the component runs: tells the client to go on, sees whether it
     /// is still there, and loses patience with it, or with the component.
     fn poll_watch(&mut self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<Halt> {
-        let (config, permits) = (&self.worker.shared.config, &self.worker.shared.permits);
         let mut input = self.input.lock();
         if input.take_continue() {
             self.output.tell_to_continue();
@@ -263,9 +250,18 @@ impl Connection {
         if is_broken || input.poll_gone(context).is_ready() {
             return Poll::Ready(Halt::Gone);
         }
+        drop(input);
+        self.poll_patience(context, patience)
+    }
+
+    /// Loses patience with the client, where the component waits for that, or with the component; or there
+    /// is no time to finish.
+    fn poll_patience(&mut self, context: &mut Context<'_>, patience: &mut Patience) -> Poll<Halt> {
         if self.ending.as_mut().poll(context).is_ready() {
             return Poll::Ready(Halt::Gone);
         }
+        let (config, permits) = (&self.worker.shared.config, &self.worker.shared.permits);
+        let mut input = self.input.lock();
         let (waiting, waited) = input.waiting();
         let (started, waited_before) = *patience
             .begun
@@ -313,24 +309,26 @@ impl Connection {
             may_leave_something
         };
         if may_leave_something {
-            self.settle(call, CLEANUP, Until::Deadline).await;
+            let deadline = Instant::now() + CLEANUP;
+            poll_fn(|context| match call.poll_return(context) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => self.timer.poll_until(context, deadline),
+            })
+            .await;
         }
     }
 
-    /// Lets the component come to its end, for a while. Returns whether it did.
-    async fn settle(&mut self, call: &mut Call, patience: Duration, until: Until) -> bool {
+    /// Lets a component that has answered come to its end. Returns whether it did.
+    ///
+    /// Whether its client is still there makes no difference: that has what it asked for.
+    async fn settle(&mut self, call: &mut Call) -> bool {
         if call.has_returned() {
             return true;
         }
-        let deadline = Instant::now() + patience;
+        let mut patience = Patience::default();
         poll_fn(|context| match call.poll_return(context) {
             Poll::Ready(()) => Poll::Ready(true),
-            Poll::Pending
-                if until == Until::Ending && self.ending.as_mut().poll(context).is_ready() =>
-            {
-                Poll::Ready(false)
-            }
-            Poll::Pending => self.timer.poll_until(context, deadline).map(|()| false),
+            Poll::Pending => self.poll_patience(context, &mut patience).map(|_| false),
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! [`Output`]: what a client is sent.
 
-use crate::pipe::FileChunk;
+use crate::pipe::{FileChunk, Place};
 use crate::wasi::files::{read_blocking, read_cached};
 use bytes::{Buf, Bytes};
 use socket2::SockRef;
@@ -18,6 +18,9 @@ const PIECES: usize = 4;
 
 /// How much of a file is sent before other connections have their turn.
 const TURN: usize = 1024 * 1024;
+
+/// The kernel is asked for a byte in so many, whether a file is in the page cache: it reads as much ahead.
+const PROBED: usize = 128 * 1024;
 
 /// The interim response that tells a client to send its content (RFC 9110 15.2.1).
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -174,32 +177,50 @@ impl Drop for Output {
     }
 }
 
-/// Reads a part of a file that is small enough to be sent with what is before it.
+/// Reads a part of a file that is small enough to be in memory.
 pub(crate) async fn read(chunk: &FileChunk) -> io::Result<Bytes> {
     let (file, offset) = (&chunk.file, chunk.offset);
     let size = usize::try_from(chunk.length).unwrap_or(usize::MAX);
-    match read_cached(file, chunk.in_memory, offset, size) {
-        Some(Ok(bytes)) if bytes.len() == size => Ok(bytes),
-        Some(Err(error)) => Err(error),
+    let bytes = match read_cached(file, chunk.place, offset, size) {
+        Some(Ok(bytes)) if bytes.len() == size => return Ok(bytes),
+        Some(Err(error)) => return Err(error),
         // Not all of it is in the page cache; or there is no more of it.
         _ => {
             let file = Arc::clone(file);
-            tokio::task::spawn_blocking(move || read_blocking(&file, offset, size)).await?
+            tokio::task::spawn_blocking(move || read_blocking(&file, offset, size)).await??
         }
+    };
+    if bytes.len() == size {
+        Ok(bytes)
+    } else {
+        Err(shrunk())
     }
 }
 
-/// Makes sure that the end of what is sent next is in the page cache, as what is before it is then
-/// too: so sending it does not wait for a disk on a thread that serves other connections.
+/// The error of a file that is not as long as it was.
+pub(crate) fn shrunk() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "it became shorter")
+}
+
+/// Makes sure that what is sent next of a file on a disk is in the page cache, so that sending it does not
+/// wait for the disk on a thread that serves other connections.
 pub(crate) async fn warm(chunk: &FileChunk) -> io::Result<()> {
-    if chunk.in_memory {
+    if chunk.place == Place::Memory {
         return Ok(());
     }
-    let length = chunk.length.min(TURN as u64);
-    if let Some(read) = read_cached(&chunk.file, false, chunk.offset + length - 1, 1) {
-        return read.map(drop);
+    let (offset, length) = (chunk.offset, chunk.length.min(TURN as u64));
+    let mut probes = (offset..offset + length)
+        .step_by(PROBED)
+        .chain([offset + length - 1]);
+    let missing = probes.find_map(|probe| {
+        let read = read_cached(&chunk.file, chunk.place, probe, 1);
+        read.map_or(Some(Ok(())), |read| read.err().map(Err))
+    });
+    match missing {
+        Some(result) => result?,
+        None => return Ok(()),
     }
-    let (file, offset) = (Arc::clone(&chunk.file), chunk.offset);
+    let file = Arc::clone(&chunk.file);
     let read = move || {
         let mut read = 0;
         while read < length {

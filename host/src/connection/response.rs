@@ -1,14 +1,14 @@
 //! Sending an answer: its head as late as honesty allows, its content as it comes.
 
 use super::exchange::{Asked, Halt};
-use super::output::{read, warm};
+use super::output::{read, shrunk, warm};
 use super::{Connection, Next, Progress, Stop};
 use crate::http1::response::{
     Persistence, ResponseFraming, is_without_content, write_chunk_size, write_head,
     write_last_chunk,
 };
 use crate::lane::lap;
-use crate::pipe::{Chunk, FileChunk};
+use crate::pipe::{Chunk, FileChunk, Place};
 use crate::request::{Call, Event, Failure};
 use crate::wasi::outgoing::Answer;
 use bytes::Bytes;
@@ -17,6 +17,9 @@ use std::collections::VecDeque;
 
 /// Content up to this leaves in one write with its head, when it is there in time.
 const GATHERED: u64 = 64 * 1024;
+
+/// So much of a file is read at once where it can't be sent from the page cache.
+const READ: u64 = 256 * 1024;
 
 /// Content up to this is copied behind what stands before it, rather than be a piece of its own.
 const COPIED: usize = 16 * 1024;
@@ -268,16 +271,19 @@ impl Connection {
         match chunk {
             Chunk::Bytes(bytes) => pieces.push(bytes),
             Chunk::File(chunk) if length <= GATHERED => {
-                let bytes = read(&chunk).await.map_err(Broken::File)?;
-                if bytes.len() as u64 != length {
-                    return Err(Broken::File(shrunk()));
-                }
-                pieces.push(bytes);
+                pieces.push(read(&chunk).await.map_err(Broken::File)?);
             }
             Chunk::File(chunk) => {
                 self.send(&mut pieces.take(), &mut response.progress)
                     .await?;
-                self.send_file(chunk, &mut response.progress).await?;
+                match chunk.place {
+                    Place::Elsewhere => {
+                        self.send_file_read(chunk, &mut response.progress).await?;
+                    }
+                    Place::Memory | Place::Disk => {
+                        self.send_file(chunk, &mut response.progress).await?;
+                    }
+                }
             }
         }
         if is_chunked {
@@ -286,6 +292,19 @@ impl Connection {
         if pieces.length() as u64 > GATHERED {
             self.send(&mut pieces.take(), &mut response.progress)
                 .await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a part of a file by reading it.
+    async fn send_file_read(
+        &mut self,
+        mut chunk: FileChunk,
+        progress: &mut Progress,
+    ) -> Result<(), Broken> {
+        while chunk.length > 0 {
+            let bytes = read(&chunk.split_to(READ)).await.map_err(Broken::File)?;
+            self.send(&mut VecDeque::from([bytes]), progress).await?;
         }
         Ok(())
     }
@@ -339,10 +358,6 @@ fn is_of_connection(error: &std::io::Error) -> bool {
             | Kind::NetworkUnreachable
             | Kind::NetworkDown
     )
-}
-
-fn shrunk() -> std::io::Error {
-    std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "it became shorter")
 }
 
 /// What is to be sent next: pieces, and what is written behind them.

@@ -66,7 +66,7 @@ pub(crate) fn find_end(
     }
     // What is beyond the limit makes no difference, however much of it came at once.
     let is_too_large = buffer.len() > limits.head;
-    let buffer = &buffer[..buffer.len().min(limits.head + 1)];
+    let buffer = &buffer[..buffer.len().min(limits.head.saturating_add(1))];
     let from = scanned.saturating_sub(3);
     let mut lines = memchr::memchr_iter(b'\n', &buffer[from..]).map(|end| &buffer[..=from + end]);
     // An LF without its CR is the end of no line, and the end of the head would never come.

@@ -56,75 +56,75 @@ impl Refusal {
         match self {
             R::RequestLine => (
                 StatusCode::BAD_REQUEST,
-                "The request line is not METHOD TARGET HTTP/1.1.",
+                "Write the request line as METHOD TARGET HTTP/1.1.",
             ),
             R::Target => (
                 StatusCode::BAD_REQUEST,
-                "The request target is not a path, or a URI, of printable ASCII.",
+                "Send a request target that is a path, or a URI, of printable ASCII.",
             ),
             R::TargetTooLong => (
                 StatusCode::URI_TOO_LONG,
-                "The request target is longer than this server takes.",
+                "The request target is longer than this server takes: send a shorter one.",
             ),
             R::Method => (
                 StatusCode::NOT_IMPLEMENTED,
-                "This method is not implemented.",
+                "This method is not implemented: use another.",
             ),
             R::Version => (
                 StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-                "This server speaks HTTP/1.1 and HTTP/1.0.",
+                "Use HTTP/1.1 or HTTP/1.0.",
             ),
             R::FieldLine => (
                 StatusCode::BAD_REQUEST,
-                "A field line is not NAME: VALUE on a line of its own, ended by CRLF.",
+                "Write each field as NAME: VALUE on a line of its own, ended by CRLF.",
             ),
             R::FieldsTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "The fields are larger, or more, than this server takes.",
+                "The fields are larger, or more, than this server takes: send less.",
             ),
             R::Host => (
                 StatusCode::BAD_REQUEST,
-                "A request has one Host field, of a host and perhaps a port.",
+                "Send one Host field, of a host and perhaps a port.",
             ),
             R::Framing => (
                 StatusCode::BAD_REQUEST,
-                "A request has one Content-Length, or Transfer-Encoding: chunked, or neither.",
+                "Send one Content-Length, or Transfer-Encoding: chunked, or neither.",
             ),
             R::TransferCoding => (
                 StatusCode::NOT_IMPLEMENTED,
-                "The only transfer coding that is implemented is chunked.",
+                "The only transfer coding that is implemented is chunked: use that, or none.",
             ),
             R::Chunk => (
                 StatusCode::BAD_REQUEST,
-                "The chunked coding of the content is malformed.",
+                "Code the chunks of the content as in RFC 9112, section 7.1.",
             ),
             R::ContentCutShort => (
                 StatusCode::BAD_REQUEST,
-                "The content ended before it was whole.",
+                "The content ended before it was whole: send all of it.",
             ),
             R::ContentTooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "The content is larger than this server takes.",
+                "The content is larger than this server takes: send less.",
             ),
             R::HeadTooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
-                "The request did not come in time.",
+                "The request did not come in time: send it faster.",
             ),
             R::ContentTooSlow => (
                 StatusCode::REQUEST_TIMEOUT,
-                "The content did not come in time.",
+                "The content did not come in time: send it faster.",
             ),
             R::Expectation => (
                 StatusCode::EXPECTATION_FAILED,
-                "The only expectation that is met is 100-continue.",
+                "Expect nothing but 100-continue.",
             ),
             R::ComponentFailed => (
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "The component failed; the log has the cause.",
+                "The component failed: ask who runs this server, whose log has the cause.",
             ),
             R::ComponentTooSlow => (
                 StatusCode::GATEWAY_TIMEOUT,
-                "The component did not answer in time.",
+                "The component did not answer in time: try again later.",
             ),
             R::Overloaded => (
                 StatusCode::SERVICE_UNAVAILABLE,

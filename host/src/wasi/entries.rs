@@ -16,6 +16,9 @@ use wasmtime_wasi::runtime::spawn_blocking;
 /// How many entries are read at once.
 const BATCH: usize = 512;
 
+/// How many directories are read at once: each has a batch, which no other limit counts.
+const MOST_LISTS: usize = 16;
+
 /// `directory-entry-stream`
 struct Entries {
     batch: VecDeque<Entry>,
@@ -32,8 +35,9 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
         "directory-entry-stream",
         ResourceType::host::<Entries>(),
         |mut store, rep| {
-            let entries = Resource::<Entries>::new_own(rep);
-            store.data_mut().table.delete(entries)?;
+            let state = store.data_mut();
+            state.table.delete(Resource::<Entries>::new_own(rep))?;
+            state.lists -= 1;
             Ok(())
         },
     )?;
@@ -45,6 +49,9 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
                 let Descriptor::Dir(directory) = state.table.get(&descriptor)?.clone() else {
                     return Ok((Err(ErrorCode::NotDirectory),));
                 };
+                if state.lists >= MOST_LISTS {
+                    return Ok((Err(ErrorCode::InsufficientMemory),));
+                }
                 let first = move || rustix::fs::Dir::new(readable(&directory)?).map(read_batch);
                 let first = if state.template.reads_directories_inline {
                     first()
@@ -52,7 +59,11 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
                     spawn_blocking(first).await
                 };
                 match first {
-                    Ok(entries) => Ok((Ok(state.table.push(entries)?),)),
+                    Ok(entries) => {
+                        let list = state.table.push(entries)?;
+                        state.lists += 1;
+                        Ok((Ok(list),))
+                    }
                     Err(error) => Ok((Err(io::Error::from(error).into()),)),
                 }
             })

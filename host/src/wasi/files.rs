@@ -8,7 +8,7 @@
 
 use super::bindings::wasi::http::types::IoError;
 use super::entries::readable;
-use crate::pipe::{Chunk, FileChunk, Pipe};
+use crate::pipe::{Chunk, FileChunk, Pipe, Place};
 use crate::state::State;
 use bytes::{Bytes, BytesMut};
 use rustix::io::{Errno, ReadWriteFlags};
@@ -31,6 +31,12 @@ use wasmtime_wasi::runtime::{AbortOnDropJoinHandle, spawn_blocking};
 /// How much a read moves at most.
 const READ: usize = 64 * 1024;
 
+/// How many files are read at once: each may have been read ahead, which no other limit counts.
+const MOST_READERS: usize = 64;
+
+/// How much is read ahead of who only waits until there is something.
+const READ_AHEAD: usize = 16 * 1024;
+
 /// How much a write takes at most.
 const WRITE: usize = 256 * 1024;
 
@@ -42,8 +48,7 @@ const WRITTEN_INLINE: u64 = 64 * 1024;
 #[derive(Debug)]
 pub(crate) struct FileCursor {
     file: Arc<File>,
-    /// It is on tmpfs: no more on a disk than the server's own memory.
-    in_memory: bool,
+    place: Place,
     position: AtomicU64,
     /// The length that the file is likely to have at least, if anything is known of it.
     length: Option<u64>,
@@ -80,7 +85,7 @@ impl FileReader {
         let offset = self.cursor.position.load(Ordering::Relaxed);
         let size = size.clamp(1, READ);
         let cursor = &self.cursor;
-        let ahead = match read_cached(&cursor.file, cursor.in_memory, offset, size) {
+        let ahead = match read_cached(&cursor.file, cursor.place, offset, size) {
             Some(Ok(bytes)) => Ahead::Read(bytes),
             Some(Err(error)) => Ahead::Failed(error),
             None => {
@@ -140,21 +145,23 @@ impl InputStream for FileReader {
 #[async_trait]
 impl Pollable for FileReader {
     async fn ready(&mut self) {
-        self.begin(READ);
+        self.begin(READ_AHEAD);
         self.wait().await;
     }
 }
 
 /// Reads what is in memory, as all of some files is, or in the page cache; nothing if that would have
-/// to wait for a disk.
+/// to wait.
 pub(crate) fn read_cached(
     file: &File,
-    in_memory: bool,
+    place: Place,
     offset: u64,
     size: usize,
 ) -> Option<io::Result<Bytes>> {
-    if in_memory {
-        return Some(read_blocking(file, offset, size));
+    match place {
+        Place::Memory => return Some(read_blocking(file, offset, size)),
+        Place::Disk => {}
+        Place::Elsewhere => return None,
     }
     let mut buffer = BytesMut::zeroed(size);
     match rustix::io::preadv2(
@@ -167,7 +174,7 @@ pub(crate) fn read_cached(
             buffer.truncate(length);
             Some(Ok(buffer.freeze()))
         }
-        // On another tmpfs than that of the mapped directory, or where files wait in a pool.
+        // On another tmpfs than that of the mapped directory.
         Err(Errno::OPNOTSUPP) if is_in_memory(file) => Some(read_blocking(file, offset, size)),
         // Not there, or the file system can't tell.
         Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => None,
@@ -323,11 +330,18 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
                 Descriptor::File(file) => Arc::clone(&file.file),
                 Descriptor::Dir(_) => return Ok((Err(ErrorCode::IsDirectory),)),
             };
-            let seen = state.seen(&descriptor);
+            if state.readers.len() >= MOST_READERS {
+                return Ok((Err(ErrorCode::InsufficientMemory),));
+            }
+            let (template, seen) = (&state.template, state.seen(&descriptor));
             let device = seen.map(|seen| seen.device());
             let cursor = Arc::new(FileCursor {
                 file,
-                in_memory: device.is_some() && device == state.template.memory_device,
+                place: match template.inline {
+                    false => Place::Elsewhere,
+                    true if device.is_some() && device == template.memory_device => Place::Memory,
+                    true => Place::Disk,
+                },
                 position: offset.into(),
                 length: seen.map(|seen| seen.length),
                 is_ahead: false.into(),
@@ -482,7 +496,7 @@ async fn splice_file(
     }
     body.push(Chunk::File(FileChunk {
         file: Arc::clone(&cursor.file),
-        in_memory: cursor.in_memory,
+        place: cursor.place,
         offset,
         length,
     }))?;

@@ -189,6 +189,25 @@ impl Guest for Hostile {
                     .collect();
                 text(outparam, &bodies.len().to_string());
             }
+            // Each with a piece that waits in the host.
+            "/readers" => {
+                let directory = mapped();
+                let file = make(&directory, "read")
+                    .or_else(|_| open(&directory, "read", OpenFlags::empty()));
+                let file = file.unwrap_or_else(|_| trap());
+                let readers: Vec<_> = (0..number)
+                    .map_while(|_| file.read_via_stream(0).ok())
+                    .inspect(|reader| reader.subscribe().block())
+                    .collect();
+                text(outparam, &readers.len().to_string());
+            }
+            "/lists" => {
+                let directory = mapped();
+                let lists: Vec<_> = (0..number)
+                    .map_while(|_| directory.read_directory().ok())
+                    .collect();
+                text(outparam, &lists.len().to_string());
+            }
             // To HEAD it does not say how much there would be.
             "/nothing-for-head" => {
                 let (body, stream) = begin(outparam, &[]);
@@ -311,6 +330,10 @@ impl Guest for Hostile {
                 write(&stream, b" and whole");
                 drop(stream);
                 let _ = OutgoingBody::finish(body, None);
+            }
+            "/answer-before-receiving" => {
+                text(outparam, "whole");
+                let _ = count(&request);
             }
             // Reads the content as slowly as it comes, and says how it ended.
             "/receive" => receive(&request, outparam),

@@ -1,6 +1,7 @@
 //! Changes on conditions, in turn, and deletion.
 
 use super::*;
+use std::cell::RefCell;
 
 #[test]
 fn conditional_uploads() {
@@ -151,8 +152,8 @@ fn deletion() {
 /// The file by which another takes its turn to change `a.txt`.
 fn turn() -> String {
     let directory = alphabet();
-    let seen = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
-    let (other, names) = (directory.clone(), std::rc::Rc::clone(&seen));
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let (other, names) = (directory.clone(), Rc::clone(&seen));
     // The time is asked for while it is the request's turn.
     let watched = Request {
         now: Box::new(move || names.borrow_mut().extend(other.names())),
@@ -173,8 +174,8 @@ fn who_acts_on_a_condition_waits_for_its_turn() {
         let turn = turn();
         directory.add(&turn);
         directory.set_modified(&turn, request(&directory, method, "").now());
-        let (other, paused) = (directory.clone(), std::rc::Rc::new(std::cell::Cell::new(0)));
-        let pauses = std::rc::Rc::clone(&paused);
+        let (other, paused) = (directory.clone(), Rc::new(Cell::new(0)));
+        let pauses = Rc::clone(&paused);
         let waiting = Request {
             pause: Box::new(move || {
                 pauses.set(pauses.get() + 1);
@@ -200,4 +201,31 @@ fn the_turn_of_who_was_killed_is_over_in_ten_seconds() {
     let put = request(&directory, Method::Put, "/files/a.txt").field("if-match", "*");
     assert_eq!(put.send().status(), 204);
     assert_none_has(&directory, "-turn-");
+}
+
+#[test]
+fn whoever_waits_for_many_turns_ends_none_of_them() {
+    let directory = alphabet();
+    let turn = turn();
+    let waiting = request(&directory, Method::Put, "/files/a.txt").field("if-match", "*");
+    let (start, passed) = (waiting.now(), Rc::clone(&waiting.passed));
+    let begin = move |directory: &Memory, at: Duration| {
+        directory.add(&turn);
+        directory.set_modified(&turn, start + at);
+        turn.clone()
+    };
+    let current = begin(&directory, Duration::ZERO);
+    let other = directory.clone();
+    let waiting = Request {
+        pause: Box::new(move || {
+            other.remove_file(&current).expect("a turn was ended");
+            passed.set(passed.get() + Duration::from_secs(6));
+            if passed.get() < Duration::from_secs(60) {
+                begin(&other, passed.get());
+            }
+        }),
+        ..waiting
+    };
+    assert_eq!(waiting.send().status(), 204);
+    assert_eq!(waiting.passed.get(), Duration::from_secs(60));
 }
