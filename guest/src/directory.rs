@@ -21,6 +21,9 @@ pub trait Directory: Sized + 'static {
     /// As the file system says.
     fn metadata(&self, path: &str) -> Result<Metadata, Error>;
 
+    /// Whether it is mapped in so that nothing can be changed.
+    fn is_read_only(&self) -> bool;
+
     /// What is at `path`; of a symbolic link, the link itself.
     ///
     /// # Errors

@@ -29,6 +29,13 @@ pub fn handle<X: Exchange>(exchange: &X) -> Outcome<FileOf<X>> {
     let method = exchange.method();
     let outcome = route(method, exchange.target())
         .and_then(|route| dispatch(exchange, route))
+        .map_err(|rejection| match rejection {
+            // Preconditions are for what would succeed without them (RFC 9110 13.2.1).
+            Rejection::PreconditionFailed if method.changes() && is_read_only(exchange) => {
+                Rejection::Forbidden
+            }
+            rejection => rejection,
+        })
         .unwrap_or_else(|rejection| {
             match &rejection {
                 Rejection::Storage(cause) => exchange.report(cause),
@@ -64,6 +71,10 @@ fn dispatch<X: Exchange>(exchange: &X, route: Route<'_>) -> Handled<X> {
             Ok(Outcome::empty(Status::NO_CONTENT).field("allow", allow.0))
         }
     }
+}
+
+fn is_read_only<X: Exchange>(exchange: &X) -> bool {
+    exchange.directory().is_some_and(|it| it.is_read_only())
 }
 
 /// What this server is, and what it answers.

@@ -146,7 +146,7 @@ impl Rejection {
             ),
             R::NoDirectory => (
                 Status::NOT_FOUND,
-                "No directory is served: start the server with --directory DIR.",
+                "No directory is served: start the server with --directory DIR, or with --dir DIR::/files.",
             ),
             R::NotFound => (
                 Status::NOT_FOUND,
@@ -158,7 +158,7 @@ impl Rejection {
             ),
             R::NotAcceptable => (
                 Status::NOT_ACCEPTABLE,
-                "No content coding of the file is acceptable: allow identity or gzip in Accept-Encoding.",
+                "No content coding of what is here is acceptable: allow identity or gzip in Accept-Encoding.",
             ),
             R::ContentTooSlow => (
                 Status::REQUEST_TIMEOUT,
@@ -182,7 +182,7 @@ impl Rejection {
             ),
             R::PreconditionFailed => (
                 Status::PRECONDITION_FAILED,
-                "The file is not in the state that the request asks for: get it again first.",
+                "What is there is not what the request asks for: look at it, and ask again.",
             ),
             R::ContentTooLarge => (
                 Status::CONTENT_TOO_LARGE,

@@ -23,6 +23,13 @@ pub enum Method {
     NotImplemented,
 }
 
+impl Method {
+    /// Whether it asks for a change: it is not safe (RFC 9110 9.2.1).
+    pub(crate) fn changes(self) -> bool {
+        matches!(self, Self::Post | Self::Put | Self::Delete)
+    }
+}
+
 /// What a request asks for. HEAD takes the route of GET; its content is withheld at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route<'a> {

@@ -87,6 +87,10 @@ pub struct Cli {
     #[arg(long, value_enum, env = "HTTP_SERVER_LOG_FORMAT", default_value_t = Format::Text)]
     log_format: Format,
 
+    /// Log each request too: by whom, for what, and how it was answered; at --log-level info
+    #[arg(long, env = "HTTP_SERVER_LOG_REQUESTS")]
+    log_requests: bool,
+
     /// What is logged
     #[arg(long, value_enum, env = "HTTP_SERVER_LOG_LEVEL", default_value_t = Level::Info)]
     log_level: Level,
@@ -440,6 +444,7 @@ impl Cli {
                 IsolationMode::Shared => Isolation::Shared(self.instance_reuse),
             },
             file_io: self.file_io,
+            log_requests: self.log_requests,
             code_cache: if self.no_code_cache {
                 None
             } else {

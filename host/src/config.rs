@@ -27,6 +27,8 @@ pub struct Config {
     pub isolation: Isolation,
     /// How operations on files wait.
     pub file_io: FileIo,
+    /// Each request has a line in the log.
+    pub log_requests: bool,
     /// Where compiled code is kept between starts, if anywhere.
     pub code_cache: Option<PathBuf>,
     /// What nobody gets more of.

@@ -1,5 +1,6 @@
 //! One client connection: a request, its answer, the next request.
 
+mod access;
 mod exchange;
 pub(crate) mod input;
 mod output;
@@ -13,6 +14,7 @@ use crate::lane::lap;
 use crate::permits::Lease;
 use crate::timer::Timer;
 use crate::worker::Worker;
+use access::Access;
 use bytes::Bytes;
 use input::{Input, SharedInput, Unanswered};
 use output::Output;
@@ -53,6 +55,8 @@ pub(crate) struct Connection {
     /// The permit of the request that is answered. Once the component has returned its instance is here
     /// too; between requests, if the connection has one of its own.
     lease: Option<Lease>,
+    /// If requests are logged.
+    access: Option<Box<Access>>,
     /// The server stops: no further request.
     draining: Pin<Box<WaitForCancellationFutureOwned>>,
     /// The time to finish is over.
@@ -92,6 +96,8 @@ pub(crate) async fn serve(stream: TcpStream, worker: Arc<Worker>) {
     let Ok(local) = stream.local_addr() else {
         return;
     };
+    let client = stream.peer_addr().ok();
+    let client = client.filter(|_| worker.shared.config.log_requests);
     let stream = Arc::new(stream);
     let opened = Instant::now();
     let connection = Connection {
@@ -100,6 +106,7 @@ pub(crate) async fn serve(stream: TcpStream, worker: Arc<Worker>) {
         output: Output::new(stream),
         timer: Timer::new(opened + worker.shared.config.timeouts.header),
         lease: None,
+        access: client.map(|client| Box::new(Access::new(client))),
         draining: Box::pin(worker.draining.clone().cancelled_owned()),
         ending: Box::pin(worker.ending.clone().cancelled_owned()),
         worker,
@@ -112,12 +119,22 @@ impl Connection {
         // A client that connects and says nothing gets no longer than one that begins to speak.
         let mut patience = (opened, self.worker.shared.config.timeouts.header);
         loop {
-            let next = match self.next_head(patience.0, patience.1).await {
+            let turn = self.next_head(patience.0, patience.1).await;
+            if let Some(access) = &mut self.access {
+                access.begin(match &turn {
+                    Turn::Head(head) => Some(head),
+                    Turn::Refuse(..) | Turn::End => None,
+                });
+            }
+            let next = match turn {
                 // On the heap while it lasts: between requests a connection is 3 KiB smaller for it.
                 Turn::Head(head) => Box::pin(self.exchange(*head)).await,
                 Turn::Refuse(refusal, is_head) => self.refuse(refusal, is_head).await,
                 Turn::End => return,
             };
+            if let Some(access) = &mut self.access {
+                access.end(self.output.sent(), matches!(next, Next::BreakOff));
+            }
             match next {
                 Next::Persist => {
                     patience = (Instant::now(), self.worker.shared.config.timeouts.idle)
@@ -204,6 +221,9 @@ impl Connection {
     /// Refuses a request, and ends the connection: nobody knows where the next request would begin.
     async fn refuse(&mut self, refusal: Refusal, is_head: bool) -> Next {
         tracing::debug!("a request is refused: {refusal:?}");
+        if let Some(access) = &mut self.access {
+            access.status = Some(refusal.answer().0);
+        }
         let mut output = Vec::with_capacity(512);
         write_refusal(&mut output, refusal, is_head);
         let mut pieces = VecDeque::from([Bytes::from(output)]);
@@ -370,6 +390,6 @@ mod tests {
         fn size_of_result<A, B, R>(_: impl FnOnce(A, B) -> R) -> usize {
             size_of::<R>()
         }
-        assert!(size_of_result(serve) <= 832, "{}", size_of_result(serve));
+        assert!(size_of_result(serve) <= 848, "{}", size_of_result(serve));
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use wasmtime::Engine;
 
 /// The time between two ticks: the longest that a component keeps other requests of its thread waiting.
-pub(crate) const TICK: Duration = Duration::from_millis(10);
+pub(crate) const TICK: Duration = Duration::from_millis(2);
 
 /// A component used up its CPU time.
 #[derive(Debug, thiserror::Error)]

@@ -67,6 +67,11 @@ impl Lane {
         Poll::Pending
     }
 
+    /// Whether somebody waits.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.lock().waiting.is_empty()
+    }
+
     /// Tells those who wait, one each time that the thread has seen to its sockets. Never ends.
     pub(crate) async fn run(&self) {
         loop {

@@ -36,9 +36,17 @@ impl Growth {
         }
     }
 
-    /// Adds so many bytes, unless that is more than there may be.
-    fn add(&self, bytes: usize) -> bool {
-        let add = |total: usize| total.checked_add(bytes).filter(|&it| it <= self.limit);
+    /// Adds so many bytes to those that somebody has grown by, unless that is more than there may be.
+    ///
+    /// The others may have had half of all there is, or more if there is `luck`: were all refused at once,
+    /// when there is no more for anybody, none of those who need it would come to its end.
+    fn add(&self, bytes: usize, grown: usize, luck: u8) -> bool {
+        let others = self.limit - self.limit / 512 * (255 - usize::from(luck));
+        let add = |total: usize| {
+            let is_too_much = total.saturating_sub(grown) > others;
+            let sum = total.checked_add(bytes).filter(|&it| it <= self.limit);
+            sum.filter(|_| !is_too_much)
+        };
         self.total
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, add)
             .is_ok()
@@ -68,6 +76,8 @@ pub(crate) struct MemoryLimiter {
     has_begun: bool,
     /// So much, in bytes.
     grown: usize,
+    /// Of those who want more at once, who has most of it comes first.
+    luck: u8,
     /// It could not grow, because of others.
     is_short: bool,
 }
@@ -85,7 +95,7 @@ impl MemoryLimiter {
             return false;
         }
         if self.has_begun {
-            if !growth.add(more) {
+            if !growth.add(more, self.grown, self.luck) {
                 self.is_short = true;
                 return false;
             }
@@ -105,9 +115,11 @@ impl MemoryLimiter {
         grow(&mut self.table_elements, more, limits.table_elements)
     }
 
-    /// The next request begins.
-    pub(crate) fn begin(&mut self) {
+    /// The next request begins, of such a number.
+    pub(crate) fn begin(&mut self, number: u64) {
         (self.has_begun, self.is_short) = (true, false);
+        // As good as random: the golden ratio spreads numbers that follow each other.
+        self.luck = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes()[0];
     }
 
     /// Whether it could not grow in this request, because of others.
@@ -154,16 +166,49 @@ mod tests {
         let [mut a, mut b] = [(); 2].map(|()| MemoryLimiter::default());
         let grow = |it: &mut MemoryLimiter, from, to| it.grow_memory((from, to), limits, &growth);
         assert!(grow(&mut a, 0, 50) && grow(&mut b, 0, 50));
-        a.begin();
-        b.begin();
+        a.begin(1);
+        b.begin(2);
         // It is its own limit that it crosses.
         assert!(!grow(&mut a, 50, 101) && !a.is_short());
         assert!(grow(&mut a, 50, 90) && !a.may_be_kept(100, &growth));
         assert!(!grow(&mut b, 50, 80) && b.is_short() && b.may_be_kept(100, &growth));
-        b.begin();
+        b.begin(3);
         assert!(grow(&mut b, 50, 70) && !b.is_short());
         a.end(&growth);
         assert!(b.may_be_kept(70, &growth) && !b.may_be_kept(69, &growth));
         assert!(grow(&mut b, 70, 100));
+    }
+
+    #[test]
+    fn of_many_that_grow_at_once_some_come_to_their_end() {
+        let growth = Growth::new(1 << 30);
+        let limits = InstanceLimits {
+            memory: 1 << 30,
+            table_elements: 0,
+            call_size: 0,
+            handles: 0,
+            field_size: 0,
+            cpu_ticks: 0,
+            log_size: 0,
+        };
+        let mut growing: Vec<_> = (0..1000)
+            .map(|number| {
+                let mut limiter = MemoryLimiter::default();
+                limiter.begin(number);
+                limiter
+            })
+            .collect();
+        // Ten times as much as there is.
+        for size in 0..10 {
+            growing.retain_mut(|it| {
+                let grows = it.grow_memory((size << 20, (size + 1) << 20), limits, &growth);
+                if !grows {
+                    assert!(it.is_short());
+                    it.end(&growth);
+                }
+                grows
+            });
+        }
+        assert!((40..100).contains(&growing.len()), "{}", growing.len());
     }
 }

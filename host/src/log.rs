@@ -24,7 +24,7 @@ pub enum Level {
     Error,
     /// Also what may be wrong, and what the component prints on stderr.
     Warn,
-    /// Also what the component prints on stdout.
+    /// Also what the component prints on stdout, and each request with --log-requests.
     Info,
     /// Also what clients do wrong.
     Debug,

@@ -1,8 +1,9 @@
 //! The program: flags, a server, signals, an exit code.
 
 use anyhow::Context;
+use http_server::Server;
 use http_server::cli::Cli;
-use http_server::{Server, log};
+use http_server::log::{self, Format};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::io::Write;
 use std::process::ExitCode;
@@ -56,7 +57,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
                 std::process::exit(1);
             });
         };
-        say(&format!("listening on http://{address}"));
+        match format {
+            Format::Text => say(&format!("listening on http://{address}")),
+            Format::Json => tracing::info!("listening on http://{address}"),
+        }
         server.serve(stop).await?;
         Ok(())
     })

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 /// How many descriptors are left for what is not a connection or a file of a request.
@@ -112,14 +112,16 @@ impl Server {
             () = accept(&mut acceptor, &mut waiting, &mut workers, &connections) => {}
         }
         shared.draining.cancel();
-        // Those that wait to be accepted may have sent their requests.
+        let deadline = Instant::now() + shared.config.timeouts.shutdown;
+        // Those that wait to be accepted may have sent their requests. Those that are idle make room now.
         for stream in waiting.into_iter().chain(acceptor.finish().await) {
-            if let Ok(permit) = Arc::clone(&connections).try_acquire_owned() {
+            let permit = timeout_at(deadline, Arc::clone(&connections).acquire_owned());
+            if let Ok(Ok(permit)) = permit.await {
                 workers.replace_held_up().await;
                 workers.next().serve(stream, permit);
             }
         }
-        workers.finish(&shared).await;
+        workers.finish(&shared, deadline).await;
         let requests = shared.requests.load(Ordering::Relaxed);
         match shared.program.instances() {
             Some(instances) => {
@@ -271,8 +273,8 @@ impl Workers {
         }
     }
 
-    async fn finish(self, shared: &Shared) {
-        if timeout(shared.config.timeouts.shutdown, self.connections_ended())
+    async fn finish(self, shared: &Shared, deadline: Instant) {
+        if timeout_at(deadline, self.connections_ended())
             .await
             .is_err()
         {

@@ -103,7 +103,7 @@ impl State {
         (self.just_opened, self.writes) = (None, false);
         self.has_outparam = true;
         self.bodies_made = 0;
-        self.memory.begin();
+        self.memory.begin(self.exchange.id);
     }
 
     /// Whether nothing is left of the last request. One handle of the mapped directory may be: the C

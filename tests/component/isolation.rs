@@ -226,6 +226,21 @@ fn all_who_wait_have_their_turn() {
 }
 
 /// With one permit, who keeps it while it says nothing more keeps everybody else waiting.
+/// Who is idle keeps nobody out, also where nobody may wait.
+#[test]
+fn an_idle_instance_takes_no_place_without_a_queue() {
+    let server = hostile(&[
+        "--isolation=connection",
+        "--max-requests=1",
+        "--max-queue=0",
+        "--kept-timeout=1h",
+    ]);
+    let mut idle = server.connect();
+    assert_eq!(server.get("/count").send_on(&mut idle).unwrap().status, 200);
+    // Its place is free once it has been answered, which is a moment before.
+    tests::eventually(|| server.get("/count").send().status == 200);
+}
+
 #[test]
 fn a_connection_that_began_its_next_request_gives_its_permit_back() {
     let server = hostile(&[

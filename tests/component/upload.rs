@@ -281,8 +281,11 @@ fn a_read_only_directory_is_not_written_to() {
         ("PUT", "/files/x/new"),
         ("DELETE", "/files/a.txt"),
     ] {
-        let response = server.request(method, target).content("hello").send();
-        assert_eq!(response.status, 403, "{method} {target}");
+        for (field, value) in [("X", "y"), ("If-Match", "\"x\""), ("If-None-Match", "*")] {
+            let request = server.request(method, target).field(field, value);
+            let status = request.content("hello").send().status;
+            assert_eq!(status, 403, "{method} {target} {field}");
+        }
     }
     assert_eq!(
         (server.names(), server.get("/files/a.txt").send().text()),

@@ -2,6 +2,7 @@
 
 use super::*;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit, setrlimit};
+use std::io::Read;
 use std::time::Duration;
 
 /// Takes as many open files as there may be, for connections of this process.
@@ -168,6 +169,53 @@ fn stopping_under_load_fails_no_request() {
         }
         assert_eq!(process.end().0.code(), Some(0));
     }
+}
+
+/// Also where it waits until it is.
+#[test]
+fn stopping_answers_who_waits_for_room() {
+    let (process, address) = serve(&["--max-connections=1"]);
+    let mut first = Connection::open(address).unwrap();
+    first
+        .send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")
+        .unwrap();
+    assert_eq!(first.head().unwrap().status, 100);
+    let waiting: Vec<_> = (0..3)
+        .map(|_| {
+            let mut connection = Connection::open(address).unwrap();
+            connection
+                .send("GET /echo/a HTTP/1.1\r\nHost: x\r\n\r\n")
+                .unwrap();
+            connection
+        })
+        .collect();
+    signal(&process, Signal::TERM);
+    first.send("x").unwrap();
+    assert_eq!(first.response("POST").unwrap().text(), "x");
+    for mut connection in waiting {
+        assert_eq!(connection.response("GET").unwrap().text(), "a");
+    }
+    assert_eq!(process.end().0.code(), Some(0));
+}
+
+/// design.md: visibly broken off, also where nothing but the end of the connection ends the content.
+#[test]
+fn content_of_http10_that_kill_9_ends_does_not_look_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let text: String = (0_u64..1_000_000)
+        .map(|line| format!("{:016x}\n", line.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        .collect();
+    std::fs::write(folder.path().join("a.txt"), text).unwrap();
+    let (process, address) = serve(&[&format!("--directory={}", folder.path().display())]);
+    let mut connection = Connection::open(address).unwrap();
+    connection
+        .send("GET /files/a.txt HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n")
+        .unwrap();
+    let head = connection.head().unwrap();
+    assert_eq!((head.status, head.field("content-length")), (200, None));
+    signal(&process, Signal::KILL);
+    let end = connection.stream().read_to_end(&mut Vec::new());
+    assert_eq!(end.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
 }
 
 /// Requests, on connections that are used once or again and again, until there is no server to

@@ -102,6 +102,42 @@ fn what_is_printed_is_bounded_for_each_request_and_moves_no_cursor() {
 }
 
 #[test]
+fn each_request_is_a_line_where_that_is_wanted() {
+    let (process, address) = serve(&["--log-requests", "--max-content-size=1"]);
+    let sent = |request: &str| {
+        let mut connection = Connection::open(address).unwrap();
+        connection.send(request).unwrap();
+        connection.receive_to_end().len()
+    };
+    let close = "HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+    let cases = [
+        (
+            format!("GET /echo/abc {close}\r\n"),
+            "request=1 method=\"GET\" target=/echo/abc status=200",
+        ),
+        (
+            format!("HEAD /nope {close}\r\n"),
+            "request=2 method=\"HEAD\" target=/nope status=404",
+        ),
+        (
+            format!("POST /echo {close}Content-Length: 2\r\n\r\n"),
+            "method=\"POST\" target=/echo status=413",
+        ),
+        ("nonsense\r\n\r\n".to_owned(), "status=400"),
+    ];
+    let expected: Vec<_> = cases
+        .iter()
+        .map(|(request, line)| format!("{line} sent={} microseconds=", sent(request)))
+        .collect();
+    let lines = end(process);
+    assert_eq!(lines.len(), cases.len(), "{lines:#?}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.contains("  INFO answered client=127.0.0.1:"), "{line}");
+        assert!(line.contains(&expected), "{line}: {expected}");
+    }
+}
+
+#[test]
 fn what_is_printed_as_json() {
     let (process, address) = hostile(&["--log-format=json"]);
     assert_eq!(Request::new(address, "GET", "/print?1").send().status, 200);

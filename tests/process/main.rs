@@ -31,6 +31,10 @@ fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
 
 fn address(process: &mut Process) -> SocketAddr {
     let line = process.line_with("listening on http://");
+    // As JSON, it is the message of an object.
+    let line: String = serde_json::from_str(&line).map_or(line, |object: serde_json::Value| {
+        object["message"].as_str().unwrap().to_owned()
+    });
     let address = line
         .strip_prefix("listening on http://")
         .expect("a line of its own");
@@ -375,8 +379,11 @@ fn the_log_can_be_json() {
     );
     signal(&process, Signal::TERM);
     let (_, _, stderr) = process.end();
-    let line: serde_json::Value =
-        serde_json::from_str(stderr.lines().nth(1).expect("a line")).expect("not JSON");
+    let lines: Vec<serde_json::Value> = stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("not JSON"))
+        .collect();
+    let line = &lines[1];
     assert_eq!(
         (&line["level"], &line["request"]),
         (&"ERROR".into(), &1.into())

@@ -231,6 +231,10 @@ impl Memory {
 impl Directory for Memory {
     type File = MemoryFile;
 
+    fn is_read_only(&self) -> bool {
+        self.tree.read_only.get()
+    }
+
     fn metadata(&self, path: &str) -> Result<Metadata, Error> {
         self.find(path, true).map(|(_, node)| Self::describe(&node))
     }

@@ -49,6 +49,11 @@ pub(super) fn stream_error(error: &wasi::io::error::Error) -> Option<Error> {
 impl Directory for WasiDirectory {
     type File = WasiFile;
 
+    fn is_read_only(&self) -> bool {
+        let flags = self.0.get_flags();
+        flags.is_ok_and(|flags| !flags.contains(DescriptorFlags::MUTATE_DIRECTORY))
+    }
+
     fn metadata(&self, path: &str) -> Result<Metadata, Error> {
         match path {
             "" => Ok(self.0.stat()?.into()),

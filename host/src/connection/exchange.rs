@@ -69,6 +69,10 @@ impl Connection {
         if let Err(refusal) = begun {
             return self.refuse(refusal, asked.method == Method::HEAD).await;
         }
+        // Where many compute, each that need not is a tick for the others.
+        if self.worker.lane.is_busy() && self.input.lock().is_broken_off() {
+            return Next::BreakOff;
+        }
         let instance = match self.admit().await {
             Ok(mut lease) => {
                 let instance = lease.instance.take();
@@ -82,6 +86,9 @@ impl Connection {
         };
         let shared = &self.worker.shared;
         let id = shared.next_request();
+        if let Some(access) = &mut self.access {
+            access.number = Some(id);
+        }
         let lane = &self.worker.lane;
         let (program, local) = (&shared.program, self.local);
         let mut call = Call::begin(program, instance, id, head, local, &self.input, lane);
@@ -134,11 +141,11 @@ impl Connection {
                 Some(refusal)
             }
             Halt::Refuse(refusal) => {
-                self.clean_up(call).await;
+                self.clean_up(call, asked).await;
                 Some(refusal)
             }
             Halt::Gone => {
-                self.clean_up(call).await;
+                self.clean_up(call, asked).await;
                 None
             }
         }
@@ -206,8 +213,9 @@ impl Connection {
         match config.isolation {
             Isolation::Request => {}
             _ if !instance.is_reusable(config.limits.kept_memory) => {}
-            // Who waits has its turn before the next request of this connection.
-            Isolation::Connection if permits.are_wanted() => {}
+            // Who waits has its turn before the next request of this connection. Where nobody may, nobody
+            // would be told to make room.
+            Isolation::Connection if permits.are_wanted() || config.limits.queue == 0 => {}
             Isolation::Connection => self.lease = Some(lease),
             Isolation::Shared(most) if instance.served >= most => {}
             Isolation::Shared(_) => permits.put_idle(self.worker.index, lease),
@@ -301,7 +309,7 @@ impl Connection {
 
     /// Lets the component know that its client is gone. One that changes something or receives content
     /// may clean up; any other has nothing left to do.
-    pub(super) async fn clean_up(&mut self, call: &mut Call) {
+    pub(super) async fn clean_up(&mut self, call: &mut Call, asked: &Asked) {
         let may_leave_something = {
             let mut input = self.input.lock();
             let may_leave_something = input.may_leave_something();
@@ -315,6 +323,10 @@ impl Connection {
                 Poll::Pending => self.timer.poll_until(context, deadline),
             })
             .await;
+            if !call.has_returned() {
+                let id = call.exchange.id;
+                tracing::warn!(request = id, %asked, "the component did not clean up in time");
+            }
         }
     }
 

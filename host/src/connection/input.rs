@@ -6,6 +6,7 @@ use crate::http1::head::{Head, HeadLimits, find_end};
 use crate::http1::refusal::Refusal;
 use bytes::{Buf, Bytes, BytesMut};
 use http::HeaderMap;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -460,6 +461,14 @@ impl Input {
         Poll::Pending
     }
 
+    /// Whether the client has broken the connection off, as the kernel says now.
+    pub(crate) fn is_broken_off(&self) -> bool {
+        let broken_off = PollFlags::ERR | PollFlags::HUP;
+        let mut polled = [PollFd::new(&*self.stream, PollFlags::empty())];
+        let now = Some(&Timespec::default());
+        poll(&mut polled, now).is_ok() && polled[0].revents().intersects(broken_off)
+    }
+
     /// Receives until the client has nothing more to say, and throws it away.
     pub(crate) fn poll_end(&mut self, context: &mut Context<'_>, most: &mut usize) -> Poll<()> {
         loop {
@@ -489,6 +498,20 @@ mod tests {
         let coding = Coding::Chunked(Decoder::new(1 << 20, 1000, 10));
         input.content = Content::new(coding, false, false);
         (client, input)
+    }
+
+    #[tokio::test]
+    async fn who_is_silent_or_says_that_that_was_all_has_not_broken_off() {
+        let (mut client, input) = chunked().await;
+        assert!(!input.is_broken_off());
+        client.write_all(b"x").await.unwrap();
+        client.shutdown().await.unwrap();
+        input.stream.readable().await.unwrap();
+        assert!(!input.is_broken_off());
+        client.set_zero_linger().unwrap();
+        drop(client);
+        input.stream.ready(Interest::ERROR).await.unwrap();
+        assert!(input.is_broken_off());
     }
 
     /// It is a part of the buffer that it came in, and as large in memory as that.

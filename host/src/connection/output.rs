@@ -1,5 +1,6 @@
 //! [`Output`]: what a client is sent.
 
+use crate::http1::response::ResponseFraming;
 use crate::pipe::{FileChunk, Place};
 use crate::wasi::files::{read_blocking, read_cached};
 use bytes::{Buf, Bytes};
@@ -32,6 +33,10 @@ pub(crate) struct Output {
     interim: &'static [u8],
     /// No response is under way.
     is_whole: bool,
+    /// The client sees a reset, however the process ends.
+    is_reset_at_end: bool,
+    /// How many bytes were written.
+    sent: u64,
 }
 
 impl Output {
@@ -40,22 +45,38 @@ impl Output {
             stream,
             interim: &[],
             is_whole: true,
+            is_reset_at_end: false,
+            sent: 0,
         }
     }
 
+    /// How many bytes were written since the connection began, most of which the client has.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// A response begins.
-    pub(crate) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self, framing: ResponseFraming) {
         self.is_whole = false;
+        if framing == ResponseFraming::Close {
+            // However the server ends, the client must not take that for the end of the content.
+            let _ = self.stream.set_zero_linger();
+            self.is_reset_at_end = true;
+        }
     }
 
     /// All of the response was sent.
     pub(crate) fn complete(&mut self) {
         self.is_whole = true;
+        if std::mem::take(&mut self.is_reset_at_end) {
+            // Should this fail, the connection is gone already.
+            let _ = SockRef::from(&*self.stream).set_linger(None);
+        }
     }
 
     /// Waits until `write` has written something.
     fn poll_writing(
-        &self,
+        &mut self,
         context: &mut Context<'_>,
         mut write: impl FnMut(&TcpStream) -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
@@ -63,7 +84,10 @@ impl Output {
             ready!(self.stream.poll_write_ready(context))?;
             match write(&self.stream) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                written => return Poll::Ready(written),
+                written => {
+                    self.sent += *written.as_ref().unwrap_or(&0) as u64;
+                    return Poll::Ready(written);
+                }
             }
         }
     }

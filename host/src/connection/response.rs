@@ -76,6 +76,9 @@ impl Connection {
         self.input.lock().answer_begins();
         let persistence = self.persistence(call, asked, framing);
 
+        if let Some(access) = &mut self.access {
+            access.status = Some(status);
+        }
         let mut head = Vec::with_capacity(512);
         write_head(&mut head, status, &fields, framing, persistence);
         let mut response = Response {
@@ -84,7 +87,7 @@ impl Connection {
             sent: 0,
             progress: Progress::default(),
         };
-        self.output.begin();
+        self.output.begin(framing);
         let sent = self
             .send_response(call, head, gathered, &mut response)
             .await;
@@ -102,7 +105,7 @@ impl Connection {
                         "the client took the response too slowly"
                     );
                 }
-                self.clean_up(call).await;
+                self.clean_up(call, asked).await;
                 Ok(Next::BreakOff)
             }
             Err(Broken::Failure(failure)) => {
