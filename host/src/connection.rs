@@ -96,8 +96,8 @@ pub(crate) async fn serve(stream: TcpStream, worker: Arc<Worker>) {
     let Ok(local) = stream.local_addr() else {
         return;
     };
-    let client = stream.peer_addr().ok();
-    let client = client.filter(|_| worker.shared.config.log_requests);
+    let is_logged = worker.shared.config.log_requests;
+    let client = is_logged.then(|| stream.peer_addr().ok()).flatten();
     let stream = Arc::new(stream);
     let opened = Instant::now();
     let connection = Connection {
