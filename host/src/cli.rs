@@ -32,7 +32,7 @@ pub struct Cli {
     read_only: bool,
 
     /// The address to listen on
-    #[arg(short, long, value_name = "ADDR:PORT", env = "HTTP_SERVER_LISTEN")]
+    #[arg(short, long, value_name = "ADDR:PORT", env = "HTTP_SERVER_LISTEN", value_parser = address)]
     listen: Option<SocketAddr>,
 
     /// The port to listen on, of this machine only; 0 is any that is free
@@ -526,6 +526,11 @@ fn size(text: &str, range: RangeInclusive<u64>) -> Result<ByteSize, String> {
         bytes if bytes > most => Err(format!("it can be {most} bytes at most")),
         _ => Ok(size),
     }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    let written = "write an IP address and a port, such as 127.0.0.1:8080 or [::1]:8080";
+    text.parse().map_err(|_| written)
 }
 
 /// A line that is empty sets nothing.

@@ -130,6 +130,7 @@ fn wrong_usage_is_2_and_says_what_is_wrong() {
         ),
         (&["--max-memory=5GiB"], "it can be 4294967296 bytes at most"),
         (&["--max-call-size=1"], "can't be less than 4096"),
+        (&["--listen=localhost:8080"], "such as 127.0.0.1:8080"),
         (&["--max-handles=15"], "15 is not in 16.."),
         (&["--max-fields=0"], "--max-fields"),
         (&["--code-cache=x", "--no-code-cache"], "--code-cache"),
