@@ -14,21 +14,21 @@
 
 use super::{Fields, elements, weighted};
 
-/// Whether the client asks for HTML, and likes it better than JSON. `*/*` asks for neither: it is
-/// what programs send that take what comes, and JSON is better for them.
+/// Whether the client likes HTML better than JSON. Who takes either, as by `*/*`, is a program more often
+/// than not, and JSON is better for that.
 #[must_use]
 pub fn prefers_html(fields: &Fields) -> bool {
     let list = fields.list("accept").unwrap_or_default();
+    // The most specific range counts (RFC 9110 12.5.1).
     let weight = |media_ranges: &[&str]| {
-        let asked = elements(&list)
-            .map(weighted)
-            .filter(|(range, _)| media_ranges.iter().any(|it| it.eq_ignore_ascii_case(range)));
-        asked.map(|(_, weight)| weight).max()
+        media_ranges.iter().find_map(|media_range| {
+            let asked = elements(&list).map(weighted);
+            let asked = asked.filter(|(range, _)| range.eq_ignore_ascii_case(media_range));
+            asked.map(|(_, weight)| weight).max()
+        })
     };
-    // The more specific range counts (RFC 9110 12.5.1).
-    let specific = |media_type, range| weight(&[media_type]).or_else(|| weight(&[range]));
-    let html = specific("text/html", "text/*").max(weight(&["application/xhtml+xml"]));
-    html.unwrap_or(0) > specific("application/json", "application/*").unwrap_or(0)
+    let html = weight(&["text/html", "application/xhtml+xml", "text/*", "*/*"]);
+    html > weight(&["application/json", "application/*", "*/*"]).or(Some(0))
 }
 
 #[cfg(test)]
@@ -55,6 +55,14 @@ mod tests {
             ("application/json, text/html", false),
             ("application/json", false),
             ("*/*", false),
+            ("application/json;q=0, */*", true),
+            ("text/html;q=0.1, */*;q=0.9", false),
+            (
+                "text/html;q=0, application/xhtml+xml, application/json;q=0.5",
+                false,
+            ),
+            ("application/xhtml+xml, */*;q=0.5", true),
+            ("text/plain, */*;q=0.1", false),
             ("text/plain", false),
             ("", false),
         ] {
