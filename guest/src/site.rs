@@ -15,11 +15,17 @@ pub fn is_another(fields: &Fields, authority: impl FnOnce() -> Option<String>) -
         return false;
     }
     let origin = fields.one("origin").and_then(|it| it.split_once("://"));
-    let host = origin.map(|(_, host)| host);
-    match (host, authority()) {
-        (Some(host), Some(authority)) => !host.eq_ignore_ascii_case(&authority),
-        _ => true,
-    }
+    let (Some((scheme, host)), Some(authority)) = (origin, authority()) else {
+        return true;
+    };
+    // Browsers leave out the scheme's own port (RFC 6454 6.1); others may not.
+    let port = match scheme {
+        "http" => ":80",
+        "https" => ":443",
+        _ => "",
+    };
+    let without = |host: &str| host.strip_suffix(port).unwrap_or(host).to_ascii_lowercase();
+    without(host) != without(&authority)
 }
 
 #[cfg(test)]
@@ -53,5 +59,19 @@ mod tests {
             assert_eq!(is_another(&fields, authority), expected, "{fields:?}");
         }
         assert!(is_another(&same[..].into(), || None));
+        for (origin, authority, expected) in [
+            ("http://files.example", "files.example:80", false),
+            ("https://files.example", "files.example:443", false),
+            ("http://files.example:80", "files.example", false),
+            ("http://files.example", "files.example:443", true),
+            ("https://files.example", "files.example:80", true),
+            ("http://files.example", "files.example:8080", true),
+            ("http://[::80]", "[::80]", false),
+            ("http://[::1]", "[::1]:80", false),
+        ] {
+            let authority = || Some(authority.to_owned());
+            let fields: Fields = (&[("origin", origin)][..]).into();
+            assert_eq!(is_another(&fields, authority), expected, "{fields:?}");
+        }
     }
 }

@@ -27,7 +27,8 @@ pub fn prefers_html(fields: &Fields) -> bool {
             asked.map(|(_, weight)| weight).max()
         })
     };
-    let html = weight(&["text/html", "application/xhtml+xml", "text/*", "*/*"]);
+    let similar = || weight(&["application/xhtml+xml"]).max(weight(&["text/*", "*/*"]));
+    let html = weight(&["text/html"]).or_else(similar);
     html > weight(&["application/json", "application/*", "*/*"]).or(Some(0))
 }
 
@@ -62,6 +63,10 @@ mod tests {
                 false,
             ),
             ("application/xhtml+xml, */*;q=0.5", true),
+            (
+                "application/xhtml+xml;q=0, text/*, application/json;q=0.5",
+                true,
+            ),
             ("text/plain, */*;q=0.1", false),
             ("text/plain", false),
             ("", false),

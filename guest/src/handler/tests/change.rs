@@ -203,6 +203,65 @@ fn the_turn_of_who_was_killed_is_over_in_ten_seconds() {
     assert_none_has(&directory, "-turn-");
 }
 
+/// The next has its turn between the look at one that is over and the end of that.
+#[test]
+fn a_turn_that_is_over_is_ended_by_one_of_those_who_see_it() {
+    let directory = alphabet();
+    let turn = turn();
+    let put = request(&directory, Method::Put, "/files/a.txt").field("if-none-match", "\"other\"");
+    let now = put.now();
+    let begin = |began| {
+        let (directory, turn) = (directory.clone(), turn.clone());
+        move || {
+            directory.add(&turn);
+            directory.set_modified(&turn, began);
+        }
+    };
+    let (next_begins, is_next) = (begin(now), Cell::new(true));
+    let (faster, next, turn_of_next) = (directory.clone(), directory.clone(), turn.clone());
+    let ended = Rc::new(Cell::new(0));
+    let ends = Rc::clone(&ended);
+    let put = Request {
+        meanwhile: Box::new(begin(now - Duration::from_secs(11))),
+        now: Box::new(move || {
+            if faster.names().contains(&turn_of_next) && is_next.replace(false) {
+                let delete = request(&faster, Method::Delete, "/files/a.txt");
+                assert_eq!(delete.field("if-match", "*").send().status(), 204);
+                next_begins();
+            }
+        }),
+        pause: Box::new(move || {
+            next.remove_file(&turn).expect("a turn was ended");
+            ends.set(ends.get() + 1);
+        }),
+        ..put
+    };
+    assert_eq!(put.send().status(), 201);
+    assert_eq!(ended.get(), 1);
+    assert_none_has(&directory, "-turn-");
+}
+
+#[test]
+fn who_takes_too_long_does_not_end_the_turn_of_another() {
+    let directory = alphabet();
+    let turn = turn();
+    let (next, theirs) = (directory.clone(), turn.clone());
+    let put = request(&directory, Method::Put, "/files/a.txt").field("if-match", "*");
+    let now = put.now();
+    let slow = Request {
+        now: Box::new(move || {
+            if next.names().contains(&theirs) {
+                next.remove_file(&theirs).unwrap();
+                next.add(&theirs);
+                next.set_modified(&theirs, now);
+            }
+        }),
+        ..put
+    };
+    assert_eq!(slow.send().status(), 204);
+    assert!(directory.names().contains(&turn));
+}
+
 #[test]
 fn whoever_waits_for_many_turns_ends_none_of_them() {
     let directory = alphabet();
