@@ -4,7 +4,7 @@ use crate::config::{Component, Config, FileIo, Isolation, Limits, Mapping, Timeo
 use crate::http1::head::LONGEST_TARGET;
 use crate::log::{Format, Level};
 use bytesize::ByteSize;
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
@@ -28,7 +28,7 @@ pub struct Cli {
     directory: Option<PathBuf>,
 
     /// Map the directory without write permission
-    #[arg(long, env = "HTTP_SERVER_READ_ONLY")]
+    #[arg(long, env = "HTTP_SERVER_READ_ONLY", value_parser = BoolishValueParser::new())]
     read_only: bool,
 
     /// The address to listen on
@@ -80,7 +80,7 @@ pub struct Cli {
     code_cache: Option<PathBuf>,
 
     /// Compile the component anew at each start
-    #[arg(long, env = "HTTP_SERVER_NO_CODE_CACHE")]
+    #[arg(long, env = "HTTP_SERVER_NO_CODE_CACHE", value_parser = BoolishValueParser::new())]
     no_code_cache: bool,
 
     /// How a line of the log is written
@@ -88,7 +88,7 @@ pub struct Cli {
     log_format: Format,
 
     /// Log each request too: by whom, for what, and how it was answered; at --log-level info
-    #[arg(long, env = "HTTP_SERVER_LOG_REQUESTS")]
+    #[arg(long, env = "HTTP_SERVER_LOG_REQUESTS", value_parser = BoolishValueParser::new())]
     log_requests: bool,
 
     /// What is logged

@@ -283,9 +283,7 @@ impl Connection {
         progress: &mut Progress,
         mut write: impl FnMut(&mut Output, &mut Context<'_>) -> Poll<std::io::Result<usize>>,
     ) -> Result<usize, Stop> {
-        if self.has_instance() {
-            self.let_go();
-        }
+        self.let_go_if_idle();
         let shared = Arc::clone(&self.worker.shared);
         let (pace, busy_pace) = (shared.config.write_pace(), shared.config.busy_pace());
         // The component is not done, and others may want its place.

@@ -2,16 +2,20 @@
 //!
 //! A component is interrupted at every tick: it gives way to the other requests of its thread, and
 //! ends when it has used its time. The count is of ticks that fall while it runs, so an estimate,
-//! but one that waiting for a client does not change.
+//! but one that waiting for a client does not change. Where nothing runs for a while, nothing ticks.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
+use crossbeam_utils::CachePadded;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 use wasmtime::Engine;
 
 /// The time between two ticks: the longest that a component keeps other requests of its thread waiting.
 pub(crate) const TICK: Duration = Duration::from_millis(2);
+
+/// After so many ticks that nobody needed, the thread sleeps until somebody does.
+const UNUSED: u32 = 50;
 
 /// A component used up its CPU time.
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +24,63 @@ pub(crate) struct OutOfTime;
 
 /// The ticks since the start.
 #[derive(Debug, Default)]
-pub(crate) struct Ticks(AtomicU64);
+pub(crate) struct Ticks {
+    /// In a cache line of its own: every thread reads it all the time, and writes the others.
+    now: CachePadded<AtomicU64>,
+    /// How many components have been called and have not returned.
+    calls: AtomicUsize,
+    is_asleep: AtomicBool,
+    stop: AtomicBool,
+    /// The thread that ticks.
+    thread: OnceLock<Thread>,
+}
+
+/// A component that has been called, until this is dropped: as long as there is one, time goes on.
+pub(crate) struct Calling(Arc<Ticks>);
 
 impl Ticks {
     fn now(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// A component is called.
+    pub(crate) fn call(self: &Arc<Self>) -> Calling {
+        // Either this sees that the thread sleeps, or that sees the call before it does.
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        if self.is_asleep.load(Ordering::SeqCst)
+            && let Some(thread) = self.thread.get()
+        {
+            thread.unpark();
+        }
+        Calling(Arc::clone(self))
+    }
+
+    /// Ticks until it is told to stop.
+    fn run(&self, tick: impl Fn()) {
+        let _ = self.thread.set(std::thread::current());
+        let is_unused = || self.calls.load(Ordering::SeqCst) == 0;
+        let is_stopped = || self.stop.load(Ordering::Relaxed);
+        let mut unused = 0;
+        while !is_stopped() {
+            std::thread::park_timeout(TICK);
+            self.now.fetch_add(1, Ordering::Relaxed);
+            tick();
+            unused = if is_unused() { unused + 1 } else { 0 };
+            if unused > UNUSED {
+                self.is_asleep.store(true, Ordering::SeqCst);
+                while is_unused() && !is_stopped() {
+                    std::thread::park();
+                }
+                self.is_asleep.store(false, Ordering::SeqCst);
+                unused = 0;
+            }
+        }
+    }
+}
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        self.0.calls.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -32,7 +88,6 @@ impl Ticks {
 #[derive(Debug)]
 pub(crate) struct Ticker {
     ticks: Arc<Ticks>,
-    stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -43,21 +98,13 @@ impl Ticker {
     ///
     /// As the operating system says, when there can be no thread.
     pub(crate) fn start(engine: Engine) -> std::io::Result<Self> {
-        let (ticks, stop) = (Arc::new(Ticks::default()), Arc::new(AtomicBool::new(false)));
-        let (their_ticks, their_stop) = (Arc::clone(&ticks), Arc::clone(&stop));
-        let run = move || {
-            while !their_stop.load(Ordering::Relaxed) {
-                std::thread::park_timeout(TICK);
-                their_ticks.0.fetch_add(1, Ordering::Relaxed);
-                engine.increment_epoch();
-            }
-        };
+        let ticks = Arc::new(Ticks::default());
+        let theirs = Arc::clone(&ticks);
         let thread = std::thread::Builder::new()
             .name("ticker".to_owned())
-            .spawn(run)?;
+            .spawn(move || theirs.run(|| engine.increment_epoch()))?;
         Ok(Self {
             ticks,
-            stop,
             thread: Some(thread),
         })
     }
@@ -69,7 +116,7 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.ticks.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.thread().unpark();
             // It does not panic, and there is nobody to tell if it did.
@@ -126,11 +173,35 @@ impl CpuMeter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::thread::yield_now;
+
+    #[test]
+    fn it_ticks_while_somebody_calls_and_else_sleeps() {
+        let ticks = Arc::new(Ticks::default());
+        let theirs = Arc::clone(&ticks);
+        let thread = std::thread::spawn(move || theirs.run(|| {}));
+        let sleeps = || ticks.is_asleep.load(Ordering::SeqCst);
+        for _ in 0..2 {
+            while !sleeps() {
+                yield_now();
+            }
+            let calling = ticks.call();
+            let now = ticks.now();
+            while ticks.now() < now + 2 * u64::from(UNUSED) {
+                yield_now();
+            }
+            assert!(!sleeps());
+            drop(calling);
+        }
+        ticks.stop.store(true, Ordering::Relaxed);
+        thread.thread().unpark();
+        thread.join().unwrap();
+    }
 
     #[test]
     fn only_ticks_while_it_runs_count() {
         let ticks = Arc::new(Ticks::default());
-        let pass = |count| ticks.0.fetch_add(count, Ordering::Relaxed);
+        let pass = |count| ticks.now.fetch_add(count, Ordering::Relaxed);
         let meter = CpuMeter::new(Arc::clone(&ticks));
         meter.resume();
         pass(2);

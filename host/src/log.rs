@@ -1,10 +1,15 @@
 //! The log: lines of text or JSON on stderr.
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// How many lines wait for a reader of the log who is slow; more are lost, since nobody else is to wait.
 const LINES: usize = 4096;
+
+/// The target of what is logged at any level: that the server listens, or why it ends.
+pub const ALWAYS: &str = "always";
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -44,7 +49,7 @@ pub fn start(format: Format, level: Level) -> WorkerGuard {
         .finish(std::io::stderr());
     let builder = tracing_subscriber::fmt()
         .with_writer(writer)
-        .with_max_level(level)
+        .with_max_level(LevelFilter::TRACE)
         .with_target(false)
         .with_ansi(false);
     // A panic is one line too.
@@ -52,10 +57,16 @@ pub fn start(format: Format, level: Level) -> WorkerGuard {
         let text = panic.to_string();
         tracing::error!("{}", text.lines().collect::<Vec<_>>().join(" "));
     }));
+    let filter = Targets::new()
+        .with_default(level)
+        .with_target(ALWAYS, LevelFilter::INFO);
     // An error says that there is a log already.
     let _ = match format {
-        Format::Text => builder.try_init(),
-        Format::Json => builder.json().flatten_event(true).try_init(),
+        Format::Text => builder.finish().with(filter).try_init(),
+        Format::Json => {
+            let builder = builder.json().flatten_event(true);
+            builder.finish().with(filter).try_init()
+        }
     };
     guard
 }

@@ -19,18 +19,17 @@ fn main() -> ExitCode {
         // 2 for a flag that is wrong, 0 for --help and --version.
         Err(error) => error.exit(),
     };
-    match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(&format!("http-server: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn run(cli: Cli) -> anyhow::Result<()> {
     let (format, level) = cli.log();
     let _guard = log::start(format, level);
+    match (run(cli, format), format) {
+        (Ok(()), _) => return ExitCode::SUCCESS,
+        (Err(error), Format::Text) => say(&format!("http-server: {error:#}")),
+        (Err(error), Format::Json) => tracing::error!(target: log::ALWAYS, "{error:#}"),
+    }
+    ExitCode::FAILURE
+}
+
+fn run(cli: Cli, format: Format) -> anyhow::Result<()> {
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -59,7 +58,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         };
         match format {
             Format::Text => say(&format!("listening on http://{address}")),
-            Format::Json => tracing::info!("listening on http://{address}"),
+            Format::Json => {
+                tracing::info!(target: log::ALWAYS, "listening on http://{address}");
+            }
         }
         server.serve(stop).await?;
         Ok(())

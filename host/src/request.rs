@@ -161,7 +161,9 @@ impl Call {
         };
         let instance = kept.ok_or_else(|| Arc::clone(program));
         let theirs = Arc::clone(&exchange);
+        let calling = program.ticks().call();
         let guest = async move {
+            let _calling = calling;
             let instance = match instance {
                 Ok(kept) => Ok(kept),
                 Err(program) => program.instantiate(&theirs).await.map(Box::new),

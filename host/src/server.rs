@@ -114,7 +114,9 @@ impl Server {
         shared.draining.cancel();
         let deadline = Instant::now() + shared.config.timeouts.shutdown;
         // Those that wait to be accepted may have sent their requests. Those that are idle make room now.
-        for stream in waiting.into_iter().chain(acceptor.finish().await) {
+        // Nobody else is to come meanwhile: so all are accepted first.
+        let accepted: Vec<_> = acceptor.finish().await.collect();
+        for stream in waiting.into_iter().chain(accepted) {
             let permit = timeout_at(deadline, Arc::clone(&connections).acquire_owned());
             if let Ok(Ok(permit)) = permit.await {
                 workers.replace_held_up().await;

@@ -3,6 +3,7 @@
 use super::*;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use std::io::Read;
+use std::net::TcpListener;
 use std::time::Duration;
 
 /// Takes as many open files as there may be, for connections of this process.
@@ -171,7 +172,7 @@ fn stopping_under_load_fails_no_request() {
     }
 }
 
-/// Also where it waits until it is.
+/// Also where it waits until it is; and another server may have the port meanwhile.
 #[test]
 fn stopping_answers_who_waits_for_room() {
     let (process, address) = serve(&["--max-connections=1"]);
@@ -190,6 +191,7 @@ fn stopping_answers_who_waits_for_room() {
         })
         .collect();
     signal(&process, Signal::TERM);
+    tests::eventually(|| TcpListener::bind(address).is_ok());
     first.send("x").unwrap();
     assert_eq!(first.response("POST").unwrap().text(), "x");
     for mut connection in waiting {

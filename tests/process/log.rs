@@ -150,6 +150,17 @@ fn what_is_printed_as_json() {
 }
 
 #[test]
+fn that_it_listens_or_why_it_ends_is_said_as_json_at_any_level() {
+    let flags = ["--log-format=json", "--log-level=off"];
+    let (process, address) = serve(&flags);
+    let listen = format!("--listen={address}");
+    let (code, _, stderr) = run(&[&flags[..], &[&listen]].concat());
+    let line: serde_json::Value = serde_json::from_str(&stderr).expect("not JSON, or not one line");
+    assert_eq!((code, &line["level"]), (Some(1), &"ERROR".into()));
+    assert_eq!(end(process), [""; 0]);
+}
+
+#[test]
 fn the_level_says_what_is_logged() {
     for (level, expected) in [
         ("off", 0),

@@ -223,7 +223,7 @@ fn flags_can_be_set_by_the_environment() {
     let variables = [
         ("HTTP_SERVER_DIRECTORY", directory.as_str()),
         ("HTTP_SERVER_PORT", "0"),
-        ("HTTP_SERVER_READ_ONLY", "true"),
+        ("HTTP_SERVER_READ_ONLY", "1"),
         ("HTTP_SERVER_ENV", "FILES_INDEX=1\nFILES_HIDDEN=1\n"),
     ];
     let mut process = start(&[], &variables);

@@ -201,6 +201,13 @@ impl Connection {
         lease.is_some_and(|lease| lease.instance.is_some())
     }
 
+    /// Lets go of an instance that does nothing, as [`Connection::let_go`] does.
+    pub(super) fn let_go_if_idle(&mut self) {
+        if self.has_instance() {
+            self.let_go();
+        }
+    }
+
     /// Lets go of the permit, and of the instance, unless that is kept for what it may serve again.
     pub(super) fn let_go(&mut self) {
         let (config, permits) = (&self.worker.shared.config, &self.worker.shared.permits);

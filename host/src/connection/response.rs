@@ -340,6 +340,7 @@ impl Connection {
             chunk.length -= sent as u64;
             // A fast client would never let this thread go.
             if chunk.length > 0 {
+                self.let_go_if_idle();
                 lap().await;
             }
         }
