@@ -46,17 +46,29 @@ pub(super) fn stream_error(error: &wasi::io::error::Error) -> Option<Error> {
     filesystem_error_code(error).map(Error::from)
 }
 
+impl WasiDirectory {
+    /// The same directory: what some hosts hand out as a preopen is only good to look up names in.
+    fn reopen(&self) -> Result<Descriptor, ErrorCode> {
+        let flags = DescriptorFlags::READ;
+        self.0
+            .open_at(PathFlags::empty(), ".", OpenFlags::DIRECTORY, flags)
+    }
+}
+
 impl Directory for WasiDirectory {
     type File = WasiFile;
 
     fn is_read_only(&self) -> bool {
-        let flags = self.0.get_flags();
-        flags.is_ok_and(|flags| !flags.contains(DescriptorFlags::MUTATE_DIRECTORY))
+        // Some hosts do not know what they have handed out, and say no flag at all.
+        self.0.get_flags().is_ok_and(|flags| {
+            flags.contains(DescriptorFlags::READ)
+                && !flags.contains(DescriptorFlags::MUTATE_DIRECTORY)
+        })
     }
 
     fn metadata(&self, path: &str) -> Result<Metadata, Error> {
         match path {
-            "" => Ok(self.0.stat()?.into()),
+            "" => Ok(self.0.stat().or_else(|_| self.reopen()?.stat())?.into()),
             path => Ok(self.0.stat_at(PathFlags::SYMLINK_FOLLOW, path)?.into()),
         }
     }
@@ -92,7 +104,8 @@ impl Directory for WasiDirectory {
     }
 
     fn each_entry(&self, mut act: impl FnMut(Entry)) -> Result<(), Error> {
-        let stream = self.0.read_directory()?;
+        let stream = self.0.read_directory();
+        let stream = stream.or_else(|_| self.reopen()?.read_directory())?;
         loop {
             match stream.read_directory_entry() {
                 Ok(Some(entry)) => act(Entry {
@@ -139,7 +152,7 @@ impl Directory for WasiDirectory {
     }
 
     fn sync(&self) -> Result<(), Error> {
-        Ok(self.0.sync()?)
+        Ok(self.0.sync().or_else(|_| self.reopen()?.sync())?)
     }
 }
 

@@ -27,16 +27,18 @@ pub(super) fn send(
     if status != Status::OK && response.set_status_code(status.0).is_err() {
         return;
     }
-    if content.length() == Some(0) || matches!(content, Content::Empty | Content::Withheld(_)) {
-        ResponseOutparam::set(outparam, Ok(response));
-        return;
-    }
+    // Also where there is no content: some hosts fail without.
     let body = response.body();
     ResponseOutparam::set(outparam, Ok(response));
     let Ok(body) = body else { return };
-    let Ok(stream) = body.write() else { return };
-    let sent = send_content(content, exchange, &stream);
-    drop(stream);
+    let sent = match content {
+        Content::Empty | Content::Withheld(_) => Ok(()),
+        Content::Bytes(bytes) if bytes.is_empty() => Ok(()),
+        content => {
+            let Ok(stream) = body.write() else { return };
+            send_content(content, exchange, &stream)
+        }
+    };
     if sent.is_ok() {
         // This fails when less was written than was promised: then the host breaks the response off.
         let _ = OutgoingBody::finish(body, None);
