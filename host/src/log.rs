@@ -23,7 +23,7 @@ pub enum Format {
 /// What is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Level {
-    /// Nothing.
+    /// Nothing but that the server listens, or why it can't.
     Off,
     /// What went wrong in the server or the component.
     Error,
@@ -49,7 +49,7 @@ pub fn start(format: Format, level: Level) -> WorkerGuard {
         .finish(std::io::stderr());
     let builder = tracing_subscriber::fmt()
         .with_writer(writer)
-        .with_max_level(LevelFilter::TRACE)
+        .with_max_level(level.max(LevelFilter::INFO))
         .with_target(false)
         .with_ansi(false);
     // A panic is one line too.

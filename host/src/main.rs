@@ -20,11 +20,17 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let (format, level) = cli.log();
-    let _guard = log::start(format, level);
-    match (run(cli, format), format) {
-        (Ok(()), _) => return ExitCode::SUCCESS,
-        (Err(error), Format::Text) => say(&format!("http-server: {error:#}")),
-        (Err(error), Format::Json) => tracing::error!(target: log::ALWAYS, "{error:#}"),
+    let log = log::start(format, level);
+    let Err(error) = run(cli, format) else {
+        return ExitCode::SUCCESS;
+    };
+    if format == Format::Json {
+        tracing::error!(target: log::ALWAYS, "{error:#}");
+    }
+    // What was logged before is written before.
+    drop(log);
+    if format == Format::Text {
+        say(&format!("http-server: {error:#}"));
     }
     ExitCode::FAILURE
 }

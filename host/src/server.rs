@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// How many descriptors are left for what is not a connection or a file of a request.
 const RESERVED_FILES: u64 = 64;
 
+/// How many of those are to spare when the server stops.
+const SPARE_FILES: usize = 32;
+
 /// How many a thread has for its event queue.
 const FILES_OF_THREAD: u64 = 4;
 
@@ -114,9 +117,11 @@ impl Server {
         shared.draining.cancel();
         let deadline = Instant::now() + shared.config.timeouts.shutdown;
         // Those that wait to be accepted may have sent their requests. Those that are idle make room now.
-        // Nobody else is to come meanwhile: so all are accepted first.
-        let accepted: Vec<_> = acceptor.finish().await.collect();
-        for stream in waiting.into_iter().chain(accepted) {
+        let mut accepting = acceptor.finish().await;
+        // Who comes later is to find nobody, or another server: so they are accepted first, unless they are
+        // more than there are descriptors to spare.
+        let accepted: Vec<_> = accepting.by_ref().take(SPARE_FILES).collect();
+        for stream in waiting.into_iter().chain(accepted).chain(accepting) {
             let permit = timeout_at(deadline, Arc::clone(&connections).acquire_owned());
             if let Ok(Ok(permit)) = permit.await {
                 workers.replace_held_up().await;

@@ -18,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub(super) struct Turn<'a, D: Directory> {
     directory: &'a D,
     name: String,
-    file: D::File,
+    begun: Option<SystemTime>,
 }
 
 impl<'a, D: Directory> Turn<'a, D> {
@@ -35,40 +35,71 @@ impl<'a, D: Directory> Turn<'a, D> {
         name.hash(&mut hasher);
         let hash = hasher.finish();
         let name = format!("{UPLOAD_PREFIX}turn-{hash:016x}");
-        // When the turn that is waited for began, and since when it is.
-        let mut awaited = None;
-        let mut over = || {
-            let (begun, now) = (begun(directory, &name)?, exchange.now());
-            awaited.take_if(|(other, _)| *other != begun);
-            let (_, since) = *awaited.get_or_insert((begun, now));
-            let is_long = |since| now.duration_since(since).is_ok_and(|it| it > LONGEST);
-            // Whoever set the clock back has not made the turn longer.
-            (is_long(begun) || is_long(since)).then_some(begun)
-        };
-        // Of those who see that a turn is over, one may end it: by now another could have begun the next.
-        let may_end = |begun: SystemTime| {
-            let since = begun.duration_since(SystemTime::UNIX_EPOCH);
-            let number = since.unwrap_or_default().as_nanos();
-            let ended = format!("{UPLOAD_PREFIX}over-{hash:016x}-{number:x}");
-            directory.create(&ended).is_ok()
-        };
+        let mut awaited = Awaited::default();
         loop {
             match directory.create(&name) {
                 Ok(file) => {
+                    let begun = file.metadata()?.modified;
                     return Ok(Self {
                         directory,
                         name,
-                        file,
+                        begun,
                     });
                 }
-                // Should this fail, who had the turn came to its end after all.
-                Err(Error::Exists) if over().is_some_and(may_end) => {
-                    let _ = directory.remove_file(&name);
-                }
-                Err(Error::Exists) => exchange.pause(),
+                Err(Error::Exists) => {}
                 Err(error) => return Err(error),
             }
+            let begun = begun(directory, &name);
+            let lasts = begun.map(|begun| awaited.lasts(begun, exchange.now()));
+            match (begun, lasts) {
+                (Some(begun), Some(lasts))
+                    if lasts > LONGEST && may_end(directory, hash, begun, lasts)? =>
+                {
+                    // As whoever had it would have.
+                    drop(Self {
+                        directory,
+                        name: name.clone(),
+                        begun: Some(begun),
+                    });
+                }
+                _ => exchange.pause(),
+            }
         }
+    }
+}
+
+/// The turn that is waited for: when it began, and since when it is.
+#[derive(Default)]
+struct Awaited(Option<(SystemTime, SystemTime)>);
+
+impl Awaited {
+    /// How long the turn that began then has lasted.
+    fn lasts(&mut self, begun: SystemTime, now: SystemTime) -> Duration {
+        self.0.take_if(|(other, _)| *other != begun);
+        let (_, since) = *self.0.get_or_insert((begun, now));
+        let lasts = |since| now.duration_since(since).unwrap_or_default();
+        // Whoever set the clock back has not made the turn longer.
+        lasts(begun).max(lasts(since))
+    }
+}
+
+/// Whether it is for the caller to end a turn that is over. Of those who see that, it is for one: by now
+/// another could have begun the next. Should that one be killed too, it is for one more ten seconds later.
+fn may_end<D: Directory>(
+    directory: &D,
+    hash: u64,
+    begun: SystemTime,
+    lasts: Duration,
+) -> Result<bool, Error> {
+    let begun = begun.duration_since(SystemTime::UNIX_EPOCH);
+    let number = begun.unwrap_or_default().as_nanos();
+    let attempt = lasts.as_secs() / LONGEST.as_secs();
+    match directory.create(&format!(
+        "{UPLOAD_PREFIX}over-{hash:016x}-{number:x}-{attempt}"
+    )) {
+        Ok(_) => Ok(true),
+        Err(Error::Exists) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -79,9 +110,8 @@ fn begun<D: Directory>(directory: &D, name: &str) -> Option<SystemTime> {
 
 impl<D: Directory> Drop for Turn<'_, D> {
     fn drop(&mut self) {
-        let began = self.file.metadata().ok().and_then(|it| it.modified);
         // If it took too long, it may be the turn of another.
-        if began == begun(self.directory, &self.name) {
+        if self.begun == begun(self.directory, &self.name) {
             // Should this fail, it is over in ten seconds.
             let _ = self.directory.remove_file(&self.name);
         }

@@ -47,11 +47,16 @@ pub(super) fn stream_error(error: &wasi::io::error::Error) -> Option<Error> {
 }
 
 impl WasiDirectory {
-    /// The same directory: what some hosts hand out as a preopen is only good to look up names in.
-    fn reopen(&self) -> Result<Descriptor, ErrorCode> {
-        let flags = DescriptorFlags::READ;
-        self.0
-            .open_at(PathFlags::empty(), ".", OpenFlags::DIRECTORY, flags)
+    /// Does something with the directory itself. What some hosts hand out as a preopen is only good to look
+    /// up names in; `.` is one.
+    fn itself<T>(&self, act: impl Fn(&Descriptor) -> Result<T, ErrorCode>) -> Result<T, ErrorCode> {
+        match act(&self.0) {
+            Err(ErrorCode::Invalid | ErrorCode::BadDescriptor) => {
+                let (path, open) = (PathFlags::empty(), OpenFlags::DIRECTORY);
+                act(&self.0.open_at(path, ".", open, DescriptorFlags::READ)?)
+            }
+            result => result,
+        }
     }
 }
 
@@ -68,7 +73,7 @@ impl Directory for WasiDirectory {
 
     fn metadata(&self, path: &str) -> Result<Metadata, Error> {
         match path {
-            "" => Ok(self.0.stat().or_else(|_| self.reopen()?.stat())?.into()),
+            "" => Ok(self.itself(Descriptor::stat)?.into()),
             path => Ok(self.0.stat_at(PathFlags::SYMLINK_FOLLOW, path)?.into()),
         }
     }
@@ -104,8 +109,7 @@ impl Directory for WasiDirectory {
     }
 
     fn each_entry(&self, mut act: impl FnMut(Entry)) -> Result<(), Error> {
-        let stream = self.0.read_directory();
-        let stream = stream.or_else(|_| self.reopen()?.read_directory())?;
+        let stream = self.itself(Descriptor::read_directory)?;
         loop {
             match stream.read_directory_entry() {
                 Ok(Some(entry)) => act(Entry {
@@ -152,7 +156,7 @@ impl Directory for WasiDirectory {
     }
 
     fn sync(&self) -> Result<(), Error> {
-        Ok(self.0.sync().or_else(|_| self.reopen()?.sync())?)
+        Ok(self.itself(Descriptor::sync)?)
     }
 }
 

@@ -27,7 +27,12 @@ pub(super) fn send(
     if status != Status::OK && response.set_status_code(status.0).is_err() {
         return;
     }
-    // Also where there is no content: some hosts fail without.
+    // What was promised and is withheld can't be finished: some hosts would break the response off.
+    if let Content::Withheld(Some(1..)) = content {
+        ResponseOutparam::set(outparam, Ok(response));
+        return;
+    }
+    // Some hosts fail without, also where there is no content.
     let body = response.body();
     ResponseOutparam::set(outparam, Ok(response));
     let Ok(body) = body else { return };

@@ -279,6 +279,8 @@ impl Connection {
             Chunk::File(chunk) => {
                 self.send(&mut pieces.take(), &mut response.progress)
                     .await?;
+                // From here on others have their turn, or a disk theirs.
+                self.let_go_if_idle();
                 match chunk.place {
                     Place::Elsewhere => {
                         self.send_file_read(chunk, &mut response.progress).await?;
@@ -340,7 +342,6 @@ impl Connection {
             chunk.length -= sent as u64;
             // A fast client would never let this thread go.
             if chunk.length > 0 {
-                self.let_go_if_idle();
                 lap().await;
             }
         }

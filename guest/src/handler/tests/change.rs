@@ -242,6 +242,33 @@ fn a_turn_that_is_over_is_ended_by_one_of_those_who_see_it() {
 }
 
 #[test]
+fn should_who_ends_a_turn_be_killed_too_another_does_ten_seconds_later() {
+    let turn = turn();
+    let stale = || {
+        let directory = alphabet();
+        directory.add(&turn);
+        // An upload would sweep, too.
+        let delete = request(&directory, Method::Delete, "/files/a.txt").field("if-match", "*");
+        directory.set_modified(&turn, delete.now() - Duration::from_secs(11));
+        (directory, delete)
+    };
+    let (directory, delete) = stale();
+    assert_eq!(delete.send().status(), 204);
+    let names = directory.names();
+    let right_to_end = names.iter().find(|name| name.contains("-over-"));
+    let (directory, delete) = stale();
+    directory.add(right_to_end.expect("whoever sees it ends it"));
+    let (passed, passes) = (Rc::clone(&delete.passed), Rc::clone(&delete.passed));
+    let delete = Request {
+        pause: Box::new(move || passes.set(passes.get() + Duration::from_secs(1))),
+        ..delete
+    };
+    assert_eq!(delete.send().status(), 204);
+    assert_eq!(passed.get(), Duration::from_secs(9));
+    assert_none_has(&directory, "-turn-");
+}
+
+#[test]
 fn who_takes_too_long_does_not_end_the_turn_of_another() {
     let directory = alphabet();
     let turn = turn();
