@@ -4,6 +4,7 @@ use super::*;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use std::io::Read;
 use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Takes as many open files as there may be, for connections of this process.
@@ -157,18 +158,17 @@ fn stopping_under_load_fails_no_request() {
     for _ in 0..20 {
         let mut process = start(&["--port=0", "--threads=2"], &[]);
         let address = address(&mut process);
-        let clients: Vec<_> = (0..8)
-            .map(|client| std::thread::spawn(move || request_until_it_stops(address, client)))
-            .collect();
-        // Under load by now: each has had an answer of every kind.
-        for _ in 0..20 {
-            assert_eq!(get(address, "/echo/a").status, 200);
-        }
-        signal(&process, Signal::TERM);
-        for client in clients {
-            assert!(client.join().unwrap() > 0);
-        }
-        assert_eq!(process.end().0.code(), Some(0));
+        let answered: [AtomicUsize; 8] = Default::default();
+        let answered = &answered;
+        std::thread::scope(move |scope| {
+            for (client, answered) in answered.iter().enumerate() {
+                scope.spawn(move || request_until_it_stops(address, client, answered));
+            }
+            let is_served = |answered: &AtomicUsize| answered.load(Ordering::Relaxed) > 0;
+            tests::eventually(|| answered.iter().all(is_served));
+            signal(&process, Signal::TERM);
+            assert_eq!(process.end().0.code(), Some(0));
+        });
     }
 }
 
@@ -221,15 +221,9 @@ fn content_of_http10_that_kill_9_ends_does_not_look_whole() {
 }
 
 /// Requests, on connections that are used once or again and again, until there is no server to
-/// connect to: how many were answered.
-fn request_until_it_stops(address: SocketAddr, client: usize) -> usize {
-    let mut answered = 0;
-    loop {
-        let mut connection = match Connection::open(address) {
-            Ok(connection) => connection,
-            Err(_) if answered > 0 => return answered,
-            Err(error) => panic!("{error}"),
-        };
+/// connect to. Counts those that were answered.
+fn request_until_it_stops(address: SocketAddr, client: usize, answered: &AtomicUsize) {
+    while let Ok(mut connection) = Connection::open(address) {
         loop {
             let request = Request::new(address, "GET", "/echo/abc");
             let request = match client % 2 {
@@ -237,9 +231,9 @@ fn request_until_it_stops(address: SocketAddr, client: usize) -> usize {
                 _ => request.field("Connection", "close"),
             };
             let response = request.send_on(&mut connection);
-            let response = response.unwrap_or_else(|error| panic!("after {answered}: {error:#}"));
+            let response = response.unwrap_or_else(|error| panic!("after {answered:?}: {error:#}"));
             assert_eq!((response.status, response.text()), (200, "abc"));
-            answered += 1;
+            answered.fetch_add(1, Ordering::Relaxed);
             if response.field("connection") == Some("close") {
                 break;
             }
