@@ -209,8 +209,8 @@ struct LimitArgs {
     )]
     min_write_rate: ByteSize,
 
-    /// How fast content must come, or a response be taken, while others wait for --max-requests, in bytes a
-    /// second; --busy-timeout comes on top; 0 is any rate
+    /// How fast content must come, or a response be taken, while others wait for --max-connections or
+    /// --max-requests, in bytes a second; --busy-timeout comes on top; 0 is any rate
     #[arg(
         long,
         value_name = "BYTES",
@@ -338,8 +338,8 @@ struct TimeoutArgs {
     )]
     write_timeout: HumanDuration,
 
-    /// For the next piece of content, or for a client to take the next piece of a response, while others wait
-    /// for --max-requests
+    /// For a head, for the next piece of content, or for a client to take the next piece of a response, while
+    /// others wait for --max-connections or --max-requests
     #[arg(
         long,
         value_name = "TIME",

@@ -12,6 +12,7 @@ use crate::http1::refusal::Refusal;
 use crate::http1::response::write_refusal;
 use crate::lane::lap;
 use crate::permits::Lease;
+use crate::server::Shared;
 use crate::timer::Timer;
 use crate::worker::Worker;
 use access::Access;
@@ -210,9 +211,8 @@ impl Connection {
                 return Poll::Ready(Turn::End);
             }
             let begun = *begun.get_or_insert_with(Instant::now);
-            let too_slow = self
-                .timer
-                .poll_until(context, begun + shared.config.timeouts.header);
+            let timeout = (begun, shared.config.timeouts.header);
+            let too_slow = poll_timeout(context, shared, &mut self.timer, timeout);
             too_slow.map(|()| Turn::Refuse(Refusal::HeadTooSlow, input.is_head()))
         })
         .await
@@ -288,11 +288,12 @@ impl Connection {
         let (pace, busy_pace) = (shared.config.write_pace(), shared.config.busy_pace());
         // The component is not done, and others may want its place.
         let has_place = self.lease.is_some() && !self.has_instance();
-        let look = if has_place {
-            pace.look().min(busy_pace.look())
+        // There can be many without.
+        let look = pace.look().min(if has_place {
+            busy_pace.look()
         } else {
-            pace.look()
-        };
+            busy_pace.timeout
+        });
         let kept_until = since + shared.config.timeouts.kept;
         let mut wanted = std::pin::pin!(shared.permits.wanted());
         // There is room to write only once a good part of what waits is taken: that can be long after
@@ -319,8 +320,7 @@ impl Connection {
                 }
                 let taken = written.saturating_sub(left);
                 let waited = progress.waited + (last_taken - since);
-                let is_busy = has_place && shared.permits.are_wanted_for_long(now);
-                let busy = is_busy.then_some(busy_pace);
+                let busy = shared.busy_pace(has_place);
                 let deadline = last_taken + pace.patience_if(busy, taken, waited);
                 if now >= deadline {
                     return Poll::Ready(Err(Stop::TooSlow));
@@ -346,24 +346,43 @@ impl Connection {
         if self.output.finish().is_err() {
             return;
         }
-        let deadline = Instant::now() + LINGER;
+        let begun = Instant::now();
         let mut most = LINGER_BYTES;
         poll_fn(|context| {
             let polled = self.input.lock().poll_end(context, &mut most);
             if polled.is_ready() {
                 return Poll::Ready(());
             }
-            self.poll_over(context, deadline)
+            self.poll_over(context, (begun, LINGER))
         })
         .await;
     }
 
-    /// Waits for a deadline, or the end of the time to finish.
-    fn poll_over(&mut self, context: &mut Context<'_>, deadline: Instant) -> Poll<()> {
+    /// Waits for the end of a timeout, or of the time to finish.
+    fn poll_over(&mut self, context: &mut Context<'_>, timeout: (Instant, Duration)) -> Poll<()> {
         if self.ending.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
-        self.timer.poll_until(context, deadline)
+        poll_timeout(context, &self.worker.shared, &mut self.timer, timeout)
+    }
+}
+
+/// Waits until a client has had so long since then; or less, while others wait to be accepted.
+fn poll_timeout(
+    context: &mut Context<'_>,
+    shared: &Shared,
+    timer: &mut Timer,
+    (since, timeout): (Instant, Duration),
+) -> Poll<()> {
+    loop {
+        let now = Instant::now();
+        let busy = shared.busy_pace(false);
+        let deadline = since + busy.map_or(timeout, |busy| timeout.min(busy.timeout));
+        if now >= deadline {
+            return Poll::Ready(());
+        }
+        let next_look = now + shared.config.timeouts.busy;
+        ready!(timer.poll_until(context, deadline.min(next_look)));
     }
 }
 

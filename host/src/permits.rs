@@ -16,8 +16,8 @@ pub(crate) struct Lease {
     _permit: OwnedSemaphorePermit,
 }
 
-/// Those that do nothing give their permits back in less.
-const LONG: Duration = Duration::from_millis(100);
+/// Those that do nothing give their permits back in less, and make room for another connection.
+pub(crate) const LONG: Duration = Duration::from_millis(100);
 
 /// All permits.
 pub(crate) struct Permits {

@@ -1,16 +1,17 @@
 //! [`Server`]: bound, then served until it is told to stop.
 
 use crate::config::Config;
+use crate::connection::pace::Pace;
 use crate::error::Error;
 use crate::instance::Program;
 use crate::listener::{Acceptor, Listeners};
-use crate::permits::Permits;
+use crate::permits::{LONG, Permits};
 use crate::worker::{Handle, Worker};
 use rustix::process::{Resource, getrlimit};
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -57,6 +58,15 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The pace of busy times, if this is one for a client that has a connection, and maybe a permit:
+    /// others have wanted that for long.
+    pub(crate) fn busy_pace(&self, has_permit: bool) -> Option<Pace> {
+        let now = Instant::now();
+        let is_busy = self.room.is_wanted_for_long(now)
+            || has_permit && self.permits.are_wanted_for_long(now);
+        is_busy.then(|| self.config.busy_pace())
+    }
+
     /// The number of the next request.
     pub(crate) fn next_request(&self) -> u64 {
         self.requests.fetch_add(1, Ordering::Relaxed) + 1
@@ -76,7 +86,7 @@ impl Server {
             permits: Arc::new(Permits::new(&config)),
             config,
             program,
-            room: Room::default(),
+            room: Room::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
             ended: CancellationToken::new(),
@@ -165,21 +175,60 @@ async fn accept(
     }
 }
 
-/// Room for one more connection, which those that are idle can make.
-#[derive(Debug, Default)]
+/// Room for one more connection, which those that are idle can make; or those that are slow, where none is.
+#[derive(Debug)]
 pub(crate) struct Room {
     is_wanted: AtomicBool,
     wanted: Notify,
+    times: Mutex<Times>,
 }
 
+/// When room was wanted.
+#[derive(Debug)]
+struct Times {
+    /// Since when somebody always wanted some, one after the other.
+    since: Instant,
+    /// When it was last made.
+    made: Instant,
+}
+
+/// Who is accepted this soon after another has waited for room as long as that.
+const NEXT: Duration = Duration::from_millis(1);
+
 impl Room {
+    fn new() -> Self {
+        let now = Instant::now();
+        let (since, made) = (now, now);
+        Self {
+            is_wanted: AtomicBool::new(false),
+            wanted: Notify::new(),
+            times: Mutex::new(Times { since, made }),
+        }
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Asks for room until `made`: the connection that has been idle for longest makes it.
     async fn wanted_until<T>(&self, made: impl Future<Output = T>) -> T {
+        {
+            let (mut times, now) = (self.times(), Instant::now());
+            if now > times.made + NEXT {
+                times.since = now;
+            }
+        }
         self.is_wanted.store(true, Ordering::SeqCst);
         self.wanted.notify_one();
         let made = made.await;
         self.is_wanted.store(false, Ordering::SeqCst);
+        self.times().made = Instant::now();
         made
+    }
+
+    /// Whether somebody always wanted room, for longer than it takes those that are idle to make it.
+    fn is_wanted_for_long(&self, now: Instant) -> bool {
+        self.is_wanted.load(Ordering::SeqCst) && now >= self.times().since + LONG
     }
 
     /// Waits until it is to make room, behind those that wait for that already.
@@ -307,7 +356,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_been_idle_for_longest_makes_room() {
-        let room = Arc::new(Room::default());
+        let room = Arc::new(Room::new());
         let idle = || {
             let room = Arc::clone(&room);
             tokio::spawn(async move { room.wanted().await })
@@ -322,6 +371,26 @@ mod tests {
         room.wanted_until(first).await.unwrap();
         assert!(!second.is_finished());
         room.wanted_until(second).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_want_room_one_after_the_other_want_it_for_long() {
+        let room = Room::new();
+        assert!(!room.is_wanted_for_long(Instant::now() + LONG));
+        let wait = |duration| room.wanted_until(sleep(duration));
+        tokio::join!(wait(LONG), async {
+            assert!(!room.is_wanted_for_long(Instant::now()));
+            assert!(room.is_wanted_for_long(Instant::now() + LONG));
+        });
+        tokio::join!(wait(LONG), async {
+            assert!(room.is_wanted_for_long(Instant::now()));
+        });
+        // Meanwhile nobody waited.
+        sleep(2 * NEXT).await;
+        tokio::join!(wait(LONG), async {
+            assert!(!room.is_wanted_for_long(Instant::now()));
+        });
+        assert!(!room.is_wanted_for_long(Instant::now() + LONG));
     }
 
     #[test]

@@ -94,6 +94,7 @@ fn max_connections_more_wait() {
         "--max-connections=1",
         "--isolation=connection",
         "--kept-timeout=1h",
+        "--busy-timeout=1h",
     ]);
     let mut first = server.connect();
     first
@@ -551,6 +552,43 @@ fn busy_timeout_gives_the_place_of_who_was_answered_to_who_waits() {
     tests::eventually(|| since.elapsed() > Duration::from_millis(600));
     slow.send("123456789").unwrap();
     assert_eq!(server.get("/count").send_on(&mut slow).unwrap().status, 200);
+}
+
+/// Nor do slow clients keep others from being accepted, with or without a place for a request.
+#[test]
+fn busy_timeout_makes_room_for_who_waits() {
+    let server = server(&[
+        "--max-connections=1",
+        "--busy-timeout=100ms",
+        "--header-timeout=1h",
+        "--content-timeout=1h",
+        "--write-timeout=1h",
+    ]);
+    std::fs::File::create(server.path().join("large"))
+        .and_then(|large| large.set_len(1 << 30))
+        .unwrap();
+    let assert_makes_room = |slow: &Connection, who| {
+        // While nobody waits it may take its time.
+        let since = Instant::now();
+        tests::eventually(|| since.elapsed() > Duration::from_millis(300));
+        slow.stream().set_nonblocking(true).unwrap();
+        if let Ok(0) = slow.stream().peek(&mut [0]) {
+            panic!("{who}");
+        }
+        slow.stream().set_nonblocking(false).unwrap();
+        assert_eq!(server.get("/").send().status, 200, "{who}");
+    };
+    let mut head = server.connect();
+    head.send("GET / HTTP/1.1\r\n").unwrap();
+    assert_makes_room(&head, "half a head");
+    assert_eq!(head.response("GET").unwrap().status, 408);
+    let mut upload = begin_to_upload(&server);
+    assert_makes_room(&upload, "an upload");
+    assert_eq!(upload.response("PUT").unwrap().status, 408);
+    let mut download = server.begin("/files/large");
+    assert_eq!(download.head().unwrap().status, 200);
+    assert_makes_room(&download, "a download");
+    assert!(download.receive_to_end().len() < 1 << 30);
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn stopping_under_load_fails_no_request() {
 /// Also where it waits until it is; and another server may have the port meanwhile.
 #[test]
 fn stopping_answers_who_waits_for_room() {
-    let (process, address) = serve(&["--max-connections=1"]);
+    let (process, address) = serve(&["--max-connections=1", "--busy-timeout=1h"]);
     let mut first = Connection::open(address).unwrap();
     first
         .send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")

@@ -275,20 +275,20 @@ impl Connection {
         if self.ending.as_mut().poll(context).is_ready() {
             return Poll::Ready(Halt::Gone);
         }
-        let (config, permits) = (&self.worker.shared.config, &self.worker.shared.permits);
+        let shared = &self.worker.shared;
+        let config = &shared.config;
         let mut input = self.input.lock();
         let (waiting, waited) = input.waiting();
         let (started, waited_before) = *patience
             .begun
             .get_or_insert_with(|| (Instant::now(), waited));
         let (failure, received) = (input.failure(), input.received());
-        let busy_pace = config.busy_pace();
         loop {
             let now = Instant::now();
             let deadline = match waiting {
                 _ if failure.is_some() => *patience.failed.get_or_insert(now) + CLEANUP,
                 Some(since) => {
-                    let busy = permits.are_wanted_for_long(now).then_some(busy_pace);
+                    let busy = shared.busy_pace(true);
                     since + config.content_pace().patience_if(busy, received, waited)
                 }
                 None => started + config.timeouts.response + (waited - waited_before),
@@ -297,7 +297,7 @@ impl Connection {
                 break;
             }
             let until = match waiting {
-                Some(_) => deadline.min(now + busy_pace.look()),
+                Some(_) => deadline.min(now + config.busy_pace().look()),
                 None => deadline,
             };
             ready!(self.timer.poll_until(context, until));
@@ -365,14 +365,14 @@ impl Connection {
                 return false;
             }
         }
-        let deadline = Instant::now() + CLEANUP;
+        let begun = Instant::now();
         poll_fn(|context| {
             if let Poll::Ready(end) = self.input.lock().poll_trailers(context) {
                 return Poll::Ready(end.is_ok());
             }
             // An instance does not wait for that.
             self.lease = None;
-            self.poll_over(context, deadline).map(|()| false)
+            self.poll_over(context, (begun, CLEANUP)).map(|()| false)
         })
         .await
     }
