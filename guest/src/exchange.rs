@@ -83,8 +83,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the settings from environment variables. Only `1` turns a setting on and only `0`
-    /// off; anything else leaves it as it is.
+    /// Reads the settings from environment variables. Only `1` and `true` turn a setting on and only `0`
+    /// and `false` off; anything else leaves it as it is.
     #[must_use]
     pub fn from_environment(variables: &[(String, String)]) -> Self {
         let mut settings = Self::default();
@@ -97,8 +97,8 @@ impl Settings {
                 _ => continue,
             };
             match value.as_str() {
-                "1" => *setting = true,
-                "0" => *setting = false,
+                "1" | "true" => *setting = true,
+                "0" | "false" => *setting = false,
                 _ => {}
             }
         }
@@ -169,6 +169,14 @@ mod tests {
         assert_eq!(
             settings(&[("FILES_SYNC", "0")]),
             Settings {
+                sync: false,
+                ..default
+            }
+        );
+        assert_eq!(
+            settings(&[("FILES_SYNC", "false"), ("FILES_INDEX", "true")]),
+            Settings {
+                index: true,
                 sync: false,
                 ..default
             }

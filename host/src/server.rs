@@ -132,7 +132,8 @@ impl Server {
         // more than there are descriptors to spare.
         let accepted: Vec<_> = accepting.by_ref().take(SPARE_FILES).collect();
         for stream in waiting.into_iter().chain(accepted).chain(accepting) {
-            let permit = timeout_at(deadline, Arc::clone(&connections).acquire_owned());
+            let permit = Arc::clone(&connections).acquire_owned();
+            let permit = timeout_at(deadline, shared.room.wanted_until(permit));
             if let Ok(Ok(permit)) = permit.await {
                 workers.replace_held_up().await;
                 workers.next().serve(stream, permit);
@@ -219,11 +220,9 @@ impl Room {
             }
         }
         self.is_wanted.store(true, Ordering::SeqCst);
+        let _wanted = Wanted(self);
         self.wanted.notify_one();
-        let made = made.await;
-        self.is_wanted.store(false, Ordering::SeqCst);
-        self.times().made = Instant::now();
-        made
+        made.await
     }
 
     /// Whether somebody always wanted room, for longer than it takes those that are idle to make it.
@@ -240,6 +239,16 @@ impl Room {
                 return;
             }
         }
+    }
+}
+
+/// Room is wanted, until this is dropped.
+struct Wanted<'a>(&'a Room);
+
+impl Drop for Wanted<'_> {
+    fn drop(&mut self) {
+        self.0.is_wanted.store(false, Ordering::SeqCst);
+        self.0.times().made = Instant::now();
     }
 }
 
@@ -377,6 +386,10 @@ mod tests {
     async fn those_who_want_room_one_after_the_other_want_it_for_long() {
         let room = Room::new();
         assert!(!room.is_wanted_for_long(Instant::now() + LONG));
+        // Nor once it is given up.
+        let _ = timeout(2 * LONG, room.wanted_until(std::future::pending::<()>())).await;
+        assert!(!room.is_wanted_for_long(Instant::now() + LONG));
+        sleep(2 * NEXT).await;
         let wait = |duration| room.wanted_until(sleep(duration));
         tokio::join!(wait(LONG), async {
             assert!(!room.is_wanted_for_long(Instant::now()));
