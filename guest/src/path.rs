@@ -1,7 +1,7 @@
 //! [`FilePath`]: a path below the mapped directory, checked once.
 
 use crate::rejection::Rejection;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
 
 /// Names that begin like this belong to uploads under way. They are never served, listed or written to.
@@ -136,6 +136,26 @@ pub fn encode(name: &str) -> impl fmt::Display + '_ {
         .remove(b'_')
         .remove(b'~');
     utf8_percent_encode(name, RESERVED)
+}
+
+/// What follows the path of a request target, for another URI: what none may have in it is encoded (RFC
+/// 3986 3.4), and what is encoded already stays as it is.
+pub fn encode_query(query: &str) -> impl fmt::Display + '_ {
+    const NEVER: &AsciiSet = &CONTROLS
+        .add(b' ')
+        .add(b'"')
+        .add(b'#')
+        .add(b'<')
+        .add(b'>')
+        .add(b'[')
+        .add(b'\\')
+        .add(b']')
+        .add(b'^')
+        .add(b'`')
+        .add(b'{')
+        .add(b'|')
+        .add(b'}');
+    utf8_percent_encode(query, NEVER)
 }
 
 /// Decodes percent-encoding once (RFC 3986 2.1).

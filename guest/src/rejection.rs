@@ -53,6 +53,8 @@ pub enum Rejection {
     IsDirectory,
     /// A parent directory of the path is a file.
     ParentIsFile,
+    /// A directory around an upload was removed before that was whole.
+    ParentRemoved,
     /// Neither a file nor a directory.
     NotAFile,
     /// A directory that is not empty can't be deleted.
@@ -171,6 +173,10 @@ impl Rejection {
             R::ParentIsFile => (
                 Status::CONFLICT,
                 "A directory of this path is a file, or a link that leads nowhere: choose another.",
+            ),
+            R::ParentRemoved => (
+                Status::CONFLICT,
+                "A directory of this path was removed meanwhile: send the content again.",
             ),
             R::NotAFile => (
                 Status::CONFLICT,

@@ -1,6 +1,6 @@
 //! What is known of a representation before its content is: built once, from metadata.
 
-use crate::directory::{Error, File, Metadata};
+use crate::directory::{Error, File, Kind, Metadata};
 use crate::field::entity_tag::EntityTag;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -23,9 +23,14 @@ impl Representation {
     ///
     /// # Errors
     ///
-    /// As the file system says.
+    /// [`Error::NotFound`] if it is no regular file: one was there when its name was looked up, and something
+    /// else when it was opened. Else as the file system says.
     pub fn of(file: &impl File, now: SystemTime) -> Result<Self, Error> {
-        Ok(Self::new(file.metadata()?, file.identity()?, now))
+        let metadata = file.metadata()?;
+        if metadata.kind != Kind::File {
+            return Err(Error::NotFound);
+        }
+        Ok(Self::new(metadata, file.identity()?, now))
     }
 
     /// What is there and has neither validator: a directory. Of all entity tags only `*` matches it.
@@ -65,7 +70,6 @@ fn whole_seconds(time: SystemTime) -> SystemTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directory::Kind;
 
     fn representation(nanoseconds: u64, length: u64, identity: u64) -> Representation {
         let modified = Some(UNIX_EPOCH + Duration::from_nanos(nanoseconds));
@@ -91,6 +95,35 @@ mod tests {
         assert_ne!(tag(1, 2, 3), tag(2, 2, 3));
         assert_ne!(tag(1, 2, 3), tag(1, 3, 3));
         assert_ne!(tag(1, 2, 3), tag(1, 2, 4));
+    }
+
+    struct Opened(Kind);
+
+    impl File for Opened {
+        fn metadata(&self) -> Result<Metadata, Error> {
+            Ok(Metadata {
+                kind: self.0,
+                length: 4096,
+                modified: None,
+            })
+        }
+        fn identity(&self) -> Result<u64, Error> {
+            Ok(1)
+        }
+        fn read(&self, _: u64, _: u64) -> Result<Vec<u8>, Error> {
+            Err(Error::IsDirectory)
+        }
+        fn sync(&self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    /// http.md: only regular files are served, whatever their names were a moment before.
+    #[test]
+    fn a_directory_is_not_described() {
+        let describe = |kind| Representation::of(&Opened(kind), UNIX_EPOCH).map(|it| it.length);
+        assert_eq!(describe(Kind::File), Ok(4096));
+        assert_eq!(describe(Kind::Directory), Err(Error::NotFound));
     }
 
     #[test]

@@ -178,7 +178,8 @@ impl Config {
             table_elements: limits.table_elements,
             call_size: limits.call_size,
             handles: limits.handles,
-            field_size: limits.head_size,
+            // Location repeats the target, with up to three bytes for one.
+            field_size: limits.head_size.saturating_add(4 * limits.target_size),
             cpu_ticks: u64::try_from(ticks).unwrap_or(u64::MAX),
             log_size: limits.log_size,
         }

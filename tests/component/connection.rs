@@ -227,6 +227,11 @@ on_ours_only! {
         assert_eq!(statuses(&server.raw("GET http://x@y/ HTTP/1.1\r\nHost: y\r\nConnection: close\r\n\r\n")), ["400"]);
     }
 
+    /// RFC 9110 7.4 has a request be rejected that is for `https`; to hyper one scheme is as good as another.
+    fn a_target_of_the_https_scheme_is_misdirected(server, bare) {
+        assert_eq!(statuses(&server.raw("GET https://x/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")), ["421"]);
+    }
+
     /// hyper ignores an expectation it does not know, which RFC 9110 10.1.1 allows.
     fn an_expectation_nobody_knows_is_417(server, bare) {
         assert_eq!(statuses(&server.raw("GET / HTTP/1.1\r\nHost: x\r\nExpect: 200-ok\r\nConnection: close\r\n\r\n")), ["417"]);

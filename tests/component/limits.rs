@@ -230,6 +230,20 @@ fn max_head_size_of_a_response() {
     assert!(appended(&[]) < 1000);
 }
 
+/// What a response repeats of a request is not too much for it, whatever the limits are.
+#[test]
+fn a_target_that_is_not_too_long_is_repeated() {
+    let server = server(&["--max-head-size=1KiB", "--max-target-size=2000"]);
+    std::fs::create_dir(server.path().join("sub")).unwrap();
+    let put = server.request("PUT", &format!("/files/{}", "!".repeat(250)));
+    assert_eq!(put.content("x").send().status, 201);
+    let query = "{".repeat(800);
+    assert_eq!(
+        server.get(&format!("/files/sub?{query}")).send().status,
+        308
+    );
+}
+
 #[test]
 fn max_fields_431() {
     let server = server(&["--max-fields=10"]);

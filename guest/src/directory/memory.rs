@@ -25,6 +25,8 @@ struct Tree {
     identities: Cell<u64>,
     read_only: Cell<bool>,
     opened: Cell<u32>,
+    /// Somebody else removes this file before it can be opened.
+    vanishing: RefCell<Option<String>>,
 }
 
 /// A directory, and the path of what is opened of it.
@@ -77,6 +79,19 @@ impl Memory {
     /// How many files were opened.
     pub(crate) fn opened(&self) -> u32 {
         self.tree.opened.get()
+    }
+
+    /// Removes a directory, and all that is in it.
+    pub(crate) fn remove_all(&self, name: &str) {
+        let is_other = |path: &String| !Path::new(path).starts_with(name);
+        self.tree
+            .nodes
+            .borrow_mut()
+            .retain(|path, _| is_other(path));
+    }
+
+    pub(crate) fn vanish_when_opened(&self, name: &str) {
+        *self.tree.vanishing.borrow_mut() = Some(name.to_owned());
     }
 
     pub(crate) fn set_modified(&self, name: &str, modified: SystemTime) {
@@ -246,6 +261,14 @@ impl Directory for Memory {
 
     fn open(&self, path: &str) -> Result<MemoryFile, Error> {
         self.tree.opened.set(self.tree.opened.get() + 1);
+        if let Some(name) = self
+            .tree
+            .vanishing
+            .borrow_mut()
+            .take_if(|name| name == path)
+        {
+            self.tree.nodes.borrow_mut().remove(&name);
+        }
         match self.find(path, true)? {
             (_, Node::File(file)) if file.forbidden.get() => Err(Error::Access),
             (_, Node::File(file)) => Ok(file),

@@ -7,7 +7,7 @@ use crate::exchange::{Exchange, Settings};
 use crate::field::range::{ByteRange, RangeSet, Selection, if_range_holds};
 use crate::media_type;
 use crate::outcome::{Content, Outcome, Part, Status};
-use crate::path::FilePath;
+use crate::path::{FilePath, encode_query};
 use crate::precondition::{Preconditions, Verdict};
 use crate::rejection::Rejection;
 use crate::representation::Representation;
@@ -63,7 +63,7 @@ fn redirect<F>(target: &str, query: &str) -> Outcome<F> {
         Status::PERMANENT_REDIRECT,
         b"This is a directory: its name ends in a slash.\n".into(),
     )
-    .field("location", format!("{target}{query}"))
+    .field("location", format!("{target}{}", encode_query(query)))
 }
 
 fn file<X: Exchange>(
@@ -90,10 +90,15 @@ fn file<X: Exchange>(
     {
         selection = ranges.resolve(length);
     }
-    // Preconditions are of what is sent, so that the tag of one part is good to ask for the next.
+    // Preconditions are of what is sent, so that the tag of one part is good to ask for the next. Who asks for
+    // a part of what has none, by its tag, is sent the whole.
     if selection != Selection::Whole {
-        selected = selected.in_parts();
-        verdict = preconditions.evaluate(Some(&selected.representation), true);
+        let of_parts = preconditions.evaluate(selected.of_parts(), true);
+        if (verdict, of_parts) == (Verdict::Proceed, Verdict::Failed) {
+            selection = Selection::Whole;
+        } else {
+            (selected, verdict) = (selected.in_parts(), of_parts);
+        }
     }
     match verdict {
         Verdict::Failed => {

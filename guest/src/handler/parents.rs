@@ -1,6 +1,6 @@
 //! The directories around an upload, made when there are none.
 
-use super::upload::refused;
+use super::upload::failed;
 use crate::directory::{Directory, Error};
 use crate::rejection::Rejection;
 
@@ -54,12 +54,12 @@ impl<'a, D: Directory> Parents<'a, D> {
         for made in std::mem::take(&mut self.made) {
             match made.rsplit_once('/') {
                 _ if !sync => {}
-                None => self.root.sync().map_err(refused)?,
+                None => self.root.sync().map_err(failed)?,
                 Some((parent, _)) => self
                     .root
                     .open_directory(parent)
                     .and_then(|parent| parent.sync())
-                    .map_err(refused)?,
+                    .map_err(failed)?,
             }
         }
         Ok(())

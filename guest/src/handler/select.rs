@@ -97,9 +97,11 @@ pub(super) fn select<X: Exchange>(
             .ok_or(Rejection::NotAcceptable)?;
         let of_it = available[..siblings].iter().position(|it| *it == coding);
         let Some(position) = of_it else { break coding };
-        if let Ok(file) = directory.open(&sibling(path, coding)) {
+        if let Ok(file) = directory.open(&sibling(path, coding))
+            && let Ok(representation) = Representation::of(&file, now)
+        {
             return Ok(Selected {
-                representation: Representation::of(&file, now)?,
+                representation,
                 file,
                 coding,
                 storage: Storage::AsIs,

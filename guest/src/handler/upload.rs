@@ -66,7 +66,8 @@ impl Stored {
 /// 2. Receive it under a temporary name in the directory it is for.
 /// 3. Publish it: a reader sees the old file or the new one, whole.
 ///
-/// Whatever fails, what was there is untouched and nothing is left behind.
+/// Whatever fails, what was there is untouched and no file is left behind; of the directories made for it,
+/// those that another upload was in meanwhile.
 fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> {
     let root = exchange.directory().ok_or(Rejection::NoDirectory)?;
     let settings = exchange.settings();
@@ -89,16 +90,16 @@ fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> 
     exchange
         .receive(&upload.file)
         .map_err(|interrupted| match interrupted {
-            Interrupted::Storage(error) => refused(error),
+            Interrupted::Storage(error) => failed(error),
             interrupted => interrupted.into(),
         })?;
     if settings.sync {
-        upload.file.sync().map_err(refused)?;
+        upload.file.sync().map_err(failed)?;
     }
     // Receiving takes its time, and another client may have been faster.
     // To make a file that is not there is exclusive by itself.
     let turn = if preconditions.are_given() && !preconditions.is_create_only() {
-        Some(Turn::wait(exchange, directory, name).map_err(refused)?)
+        Some(Turn::wait(exchange, directory, name).map_err(failed)?)
     } else {
         None
     };
@@ -115,7 +116,7 @@ fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> 
         .entity_tag
         .to_string();
     if settings.sync {
-        directory.sync().map_err(refused)?;
+        directory.sync().map_err(failed)?;
     }
     drop(upload);
     sweep(exchange, directory, now);
@@ -158,7 +159,7 @@ fn check<X: Exchange>(
     path: &str,
     preconditions: &Preconditions,
 ) -> Result<bool, Rejection> {
-    let exists = match directory.metadata(path).map(|metadata| metadata.kind) {
+    let mut exists = match directory.metadata(path).map(|metadata| metadata.kind) {
         Ok(Kind::File) => true,
         Ok(Kind::Directory) => return Err(Rejection::IsDirectory),
         Ok(Kind::Link | Kind::Other) => return Err(Rejection::NotAFile),
@@ -166,11 +167,16 @@ fn check<X: Exchange>(
         Err(error) => return Err(refused(error)),
     };
     if preconditions.are_given() {
-        let current = if exists {
-            Some(Representation::of(&directory.open(path)?, exchange.now())?)
-        } else {
-            None
+        let opened = exists.then(|| {
+            let file = directory.open(path)?;
+            Representation::of(&file, exchange.now())
+        });
+        let current = match opened.transpose() {
+            // It is gone by now.
+            Err(Error::NotFound) => None,
+            current => current.map_err(refused)?,
         };
+        exists = current.is_some();
         if preconditions.evaluate(current.as_ref(), false) != Verdict::Proceed {
             return Err(Rejection::PreconditionFailed);
         }
@@ -228,9 +234,9 @@ impl<D: Directory> Upload<'_, D> {
             return Ok(());
         };
         if exclusive {
-            return self.directory.link(temporary, name).map_err(refused);
+            return self.directory.link(temporary, name).map_err(failed);
         }
-        self.directory.rename(temporary, name).map_err(refused)?;
+        self.directory.rename(temporary, name).map_err(failed)?;
         self.temporary = None;
         Ok(())
     }
@@ -242,6 +248,14 @@ impl<D: Directory> Drop for Upload<'_, D> {
             // Should this fail, the file is swept in an hour.
             let _ = self.directory.remove_file(name);
         }
+    }
+}
+
+/// What a failure means once the directories around an upload were there.
+pub(super) fn failed(error: Error) -> Rejection {
+    match error {
+        Error::NotFound => Rejection::ParentRemoved,
+        error => refused(error),
     }
 }
 

@@ -194,12 +194,12 @@ fn parse_target(method: &Method, target: Bytes) -> Result<Uri, Refusal> {
         [b'/', ..] => Uri::from_maybe_shared(target).map_err(|_| Refusal::Target),
         _ => {
             let uri = Uri::from_maybe_shared(target).map_err(|_| Refusal::Target)?;
-            let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
             let authority = uri.authority().ok_or(Refusal::Target)?;
-            if is_http && host::is_valid(authority.as_str().as_bytes()) {
-                Ok(uri)
-            } else {
-                Err(Refusal::Target)
+            let is_valid = host::is_valid(authority.as_str().as_bytes());
+            match uri.scheme_str() {
+                Some("http") if is_valid => Ok(uri),
+                Some("https") if is_valid => Err(Refusal::Scheme),
+                _ => Err(Refusal::Target),
             }
         }
     }
@@ -360,6 +360,14 @@ mod tests {
                 Some(expected) => assert_eq!(target.as_deref(), Ok(expected), "{line}"),
                 None => assert_eq!(target, Err(&Refusal::Target), "{line}"),
             }
+        }
+        // RFC 9110 7.4
+        for (target, expected) in [
+            ("https://h/a", Refusal::Scheme),
+            ("https://u@h/a", Refusal::Target),
+        ] {
+            let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n");
+            assert_eq!(refusal(&request), Some(expected));
         }
         assert_eq!(
             refusal("CONNECT h:443 HTTP/1.1\r\nHost: h\r\n\r\n"),

@@ -6,6 +6,7 @@
 //! Host       = uri-host [ ":" port ]
 //! uri-host   = IP-literal / IPv4address / reg-name
 //! IP-literal = "[" ( IPv6address / IPvFuture ) "]"
+//! IPvFuture  = "v" 1*HEXDIG "." 1*( unreserved / sub-delims / ":" )
 //! reg-name   = *( unreserved / pct-encoded / sub-delims )
 //! port       = *DIGIT
 //! ```
@@ -41,15 +42,22 @@ pub(crate) fn is_valid(authority: &[u8]) -> bool {
 
 fn is_ip_literal(literal: &[u8]) -> bool {
     match literal {
-        [b'v' | b'V', ..] => {
-            literal.contains(&b'.')
-                && literal
-                    .iter()
-                    .all(|&byte| byte == b':' || is_reg_name(&[byte]))
+        [b'v' | b'V', future @ ..] => {
+            let mut parts = future.splitn(2, |&byte| byte == b'.');
+            let (version, address) = (parts.next().unwrap_or_default(), parts.next());
+            !version.is_empty()
+                && version.iter().all(u8::is_ascii_hexdigit)
+                && address.is_some_and(is_future_address)
         }
         _ => std::str::from_utf8(literal)
             .is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok()),
     }
+}
+
+/// The part of an IPvFuture behind its version.
+fn is_future_address(address: &[u8]) -> bool {
+    let is_allowed = |&byte: &u8| byte == b':' || is_reg_name(&[byte]);
+    !address.is_empty() && address.iter().all(is_allowed)
 }
 
 fn is_port(digits: &[u8]) -> bool {
@@ -92,6 +100,12 @@ mod tests {
             ("[::1]:8080", true),
             ("[2001:db8::7]:", true),
             ("[v1.a:b]", true),
+            ("[vF0.a.b]", true),
+            ("[v1.]", false),
+            ("[v.a]", false),
+            ("[vz.a]", false),
+            ("[v1]", false),
+            ("[v1.%61]", false),
             ("localhost:", true),
             ("xn--bcher-kva.example", true),
             ("a%20b", true),

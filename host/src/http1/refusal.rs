@@ -10,6 +10,8 @@ pub(crate) enum Refusal {
     RequestLine,
     /// The request target is none of the four forms (RFC 9112 3.2).
     Target,
+    /// An `https` URI, which nobody can be answered who asks for it here (RFC 9110 7.4).
+    Scheme,
     /// The target is longer than the limit.
     TargetTooLong,
     /// The method is longer than any that is known, or is CONNECT.
@@ -61,6 +63,10 @@ impl Refusal {
             R::Target => (
                 StatusCode::BAD_REQUEST,
                 "Send a request target that is a path, or a URI, of printable ASCII.",
+            ),
+            R::Scheme => (
+                StatusCode::MISDIRECTED_REQUEST,
+                "This server has no TLS: send a target of the http scheme, or a path.",
             ),
             R::TargetTooLong => (
                 StatusCode::URI_TOO_LONG,

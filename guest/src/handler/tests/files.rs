@@ -190,6 +190,11 @@ fn directories_redirect_to_their_slash() {
         ("/files?a=b", "/files/?a=b"),
         ("/files/sub", "/files/sub/"),
         ("/files/sub?a", "/files/sub/?a"),
+        // No URI has these (RFC 3986 3.4), though some clients send them.
+        (
+            "/files/sub?{|}^`[]%7b%zz",
+            "/files/sub/?%7B%7C%7D%5E%60%5B%5D%7b%zz",
+        ),
     ] {
         let response = request(&alphabet(), Method::Get, target).send();
         assert_eq!(

@@ -91,6 +91,39 @@ fn an_upload_that_fails_takes_no_directory_from_another() {
     assert_eq!(directory.content("x/y/new").as_deref(), Some("content"));
 }
 
+/// RFC 9110 13.1.1, 13.1.2: what is not there any more has no representation, and matches nothing.
+#[test]
+fn a_file_that_vanishes_while_it_is_looked_at_is_not_there() {
+    for (method, name, value, status) in [
+        (Method::Put, "if-match", "*", 412),
+        (Method::Put, "if-none-match", "*", 201),
+        (Method::Put, "if-none-match", "\"other\"", 201),
+        (Method::Post, "if-none-match", "\"other\"", 201),
+    ] {
+        let directory = alphabet();
+        directory.vanish_when_opened("a.txt");
+        let request = request(&directory, method, "/files/a.txt").field(name, value);
+        assert_eq!(
+            request.send().status(),
+            status,
+            "{method:?} {name}: {value}"
+        );
+    }
+}
+
+#[test]
+fn a_directory_that_vanishes_under_an_upload_is_a_conflict() {
+    let directory = alphabet();
+    let other = directory.clone();
+    let response = Request {
+        meanwhile: Box::new(move || other.remove_all("sub")),
+        ..request(&directory, Method::Put, "/files/sub/new")
+    }
+    .send();
+    assert_eq!(response.status(), 409);
+    assert_none_has(&directory, "sub");
+}
+
 #[test]
 fn a_link_that_leads_nowhere_is_no_directory() {
     let directory = Memory::with(&[]);
