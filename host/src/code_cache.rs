@@ -4,14 +4,12 @@
 use std::fs::{DirBuilder, metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use wasmtime::{Cache, CacheConfig};
 
 /// Opens the folder, or makes it. Without one, it is said why, and each start compiles anew.
 pub(crate) fn open(folder: &Path) -> Option<Cache> {
     let cache = make_private(folder)
-        // wasmtime takes no relative one.
-        .and_then(|()| folder.canonicalize())
         .map_err(|error| error.to_string())
         .and_then(|folder| {
             let mut config = CacheConfig::new();
@@ -23,18 +21,21 @@ pub(crate) fn open(folder: &Path) -> Option<Cache> {
         .ok()
 }
 
-fn make_private(folder: &Path) -> io::Result<()> {
+/// Makes sure that there is such a folder. Returns it without links, which could lead elsewhere by the time
+/// that it is used.
+fn make_private(folder: &Path) -> io::Result<PathBuf> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    let found = metadata(folder)?;
+    let folder = folder.canonicalize()?;
+    let found = metadata(&folder)?;
     let is_ours = found.uid() == rustix::process::geteuid().as_raw();
     if !is_ours || found.mode() & 0o022 != 0 {
         let sentence = "somebody else owns it, or may write to it, and so to what would be run";
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, sentence));
     }
-    Ok(())
+    Ok(folder)
 }
 
 #[cfg(test)]

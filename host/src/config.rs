@@ -178,8 +178,10 @@ impl Config {
             table_elements: limits.table_elements,
             call_size: limits.call_size,
             handles: limits.handles,
-            // Location repeats the target, with up to three bytes for one.
-            field_size: limits.head_size.saturating_add(4 * limits.target_size),
+            // Location repeats the target, with up to three bytes for one; and one more for all else.
+            field_size: limits
+                .head_size
+                .saturating_add(limits.target_size.saturating_mul(4)),
             cpu_ticks: u64::try_from(ticks).unwrap_or(u64::MAX),
             log_size: limits.log_size,
         }

@@ -212,8 +212,12 @@ impl Connection {
             }
             let begun = *begun.get_or_insert_with(Instant::now);
             let timeout = (begun, shared.config.timeouts.header);
-            let too_slow = poll_timeout(context, shared, &mut self.timer, timeout);
-            too_slow.map(|()| Turn::Refuse(Refusal::HeadTooSlow, input.is_head()))
+            ready!(poll_timeout(context, shared, &mut self.timer, timeout));
+            if input.has_more() {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Poll::Ready(Turn::Refuse(Refusal::HeadTooSlow, input.is_head()))
         })
         .await
     }
@@ -288,11 +292,10 @@ impl Connection {
         let (pace, busy_pace) = (shared.config.write_pace(), shared.config.busy_pace());
         // The component is not done, and others may want its place.
         let has_place = self.lease.is_some() && !self.has_instance();
-        // There can be many without.
         let look = pace.look().min(if has_place {
             busy_pace.look()
         } else {
-            busy_pace.timeout
+            busy_pace.rare_look()
         });
         let kept_until = since + shared.config.timeouts.kept;
         let mut wanted = std::pin::pin!(shared.permits.wanted());
@@ -381,7 +384,7 @@ fn poll_timeout(
         if now >= deadline {
             return Poll::Ready(());
         }
-        let next_look = now + shared.config.timeouts.busy;
+        let next_look = now + shared.config.busy_pace().rare_look();
         ready!(timer.poll_until(context, deadline.min(next_look)));
     }
 }

@@ -102,7 +102,8 @@ impl Program {
         }
         let begins_with = needs.as_ref().and_then(|it| it.max_initial_memory_size);
         if config.isolation != Isolation::Request
-            && begins_with.is_some_and(|pages| pages * PAGE > config.limits.kept_memory as u64)
+            && begins_with
+                .is_some_and(|pages| pages.saturating_mul(PAGE) > config.limits.kept_memory as u64)
         {
             tracing::warn!(
                 "no instance serves twice: each begins with more than --max-kept-memory"
@@ -266,7 +267,10 @@ fn read(source: &Source) -> Result<(String, Cow<'static, [u8]>), Error> {
 
 /// Whether an instance has what it begins with within its limits.
 fn check_size(needs: &ResourcesRequired, name: &str, limits: InstanceLimits) -> Result<(), Error> {
-    let memory = needs.max_initial_memory_size.unwrap_or(0) * PAGE;
+    let memory = needs
+        .max_initial_memory_size
+        .unwrap_or(0)
+        .saturating_mul(PAGE);
     let table = needs.max_initial_table_size.unwrap_or(0);
     for (what, flag, needed, limit) in [
         ("bytes of memory", "--max-memory", memory, limits.memory),

@@ -191,9 +191,21 @@ impl Acceptor {
             .filter_map(|socket| socket.into_std().ok())
             .flat_map(|socket| {
                 std::iter::from_fn(move || {
-                    let (stream, _) = socket.accept().ok()?;
-                    stream.set_nonblocking(true).ok()?;
-                    Some(stream)
+                    loop {
+                        let accepted = socket.accept().and_then(|(stream, _)| {
+                            stream.set_nonblocking(true)?;
+                            Ok(stream)
+                        });
+                        match accepted {
+                            Ok(stream) => return Some(stream),
+                            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+                            Err(error) if Trouble::of(&error) == Trouble::Connection => {}
+                            Err(error) => {
+                                tracing::warn!("connections that wait are not accepted: {error}");
+                                return None;
+                            }
+                        }
+                    }
                 })
             })
     }

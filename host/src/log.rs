@@ -1,6 +1,7 @@
 //! The log: lines of text or JSON on stderr.
 
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use std::io::Write;
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -9,7 +10,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 const LINES: usize = 4096;
 
 /// The target of what is logged at any level: that the server listens, or why it ends.
-pub const ALWAYS: &str = "always";
+const ALWAYS: &str = "always";
 
 /// How a line of the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -35,8 +36,38 @@ pub enum Level {
     Debug,
 }
 
-/// Begins to log; does nothing the second time. What is logged is written until the guard is dropped.
-pub fn start(format: Format, level: Level) -> WorkerGuard {
+/// The log, for what is said at any level. All is written once this is dropped, if somebody reads it.
+pub struct Log {
+    format: Format,
+    writer: NonBlocking,
+    _guard: WorkerGuard,
+}
+
+impl Log {
+    /// Says that the server listens.
+    pub fn listening(&mut self, line: &str) {
+        match self.format {
+            Format::Text => self.write(line),
+            Format::Json => tracing::info!(target: ALWAYS, "{line}"),
+        }
+    }
+
+    /// Says why the server ends.
+    pub fn fatal(&mut self, line: &str) {
+        match self.format {
+            Format::Text => self.write(&format!("http-server: {line}")),
+            Format::Json => tracing::error!(target: ALWAYS, "{line}"),
+        }
+    }
+
+    /// Writes a line as it is. That nobody can read it is no reason not to serve.
+    fn write(&mut self, line: &str) {
+        let _ = self.writer.write_all(format!("{line}\n").as_bytes());
+    }
+}
+
+/// Begins to log; does nothing the second time.
+pub fn start(format: Format, level: Level) -> Log {
     let level = match level {
         Level::Off => LevelFilter::OFF,
         Level::Error => LevelFilter::ERROR,
@@ -48,7 +79,7 @@ pub fn start(format: Format, level: Level) -> WorkerGuard {
         .buffered_lines_limit(LINES)
         .finish(std::io::stderr());
     let builder = tracing_subscriber::fmt()
-        .with_writer(writer)
+        .with_writer(writer.clone())
         .with_max_level(level.max(LevelFilter::INFO))
         .with_target(false)
         .with_ansi(false);
@@ -68,5 +99,9 @@ pub fn start(format: Format, level: Level) -> WorkerGuard {
             builder.finish().with(filter).try_init()
         }
     };
-    guard
+    Log {
+        format,
+        writer,
+        _guard: guard,
+    }
 }

@@ -3,9 +3,8 @@
 use anyhow::Context;
 use http_server::Server;
 use http_server::cli::Cli;
-use http_server::log::{self, Format};
+use http_server::log::{self, Log};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
-use std::io::Write;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,40 +19,36 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let (format, level) = cli.log();
-    let log = log::start(format, level);
-    let Err(error) = run(cli, format) else {
-        return ExitCode::SUCCESS;
-    };
-    if format == Format::Json {
-        tracing::error!(target: log::ALWAYS, "{error:#}");
+    let mut log = log::start(format, level);
+    match run(cli, &mut log) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log.fatal(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
     }
-    // What was logged before is written before.
-    drop(log);
-    if format == Format::Text {
-        say(&format!("http-server: {error:#}"));
-    }
-    ExitCode::FAILURE
 }
 
-fn run(cli: Cli, format: Format) -> anyhow::Result<()> {
+fn run(cli: Cli, log: &mut Log) -> anyhow::Result<()> {
     raise_file_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("can't start")?;
-    {
+    // From here on: the first process of a container is not ended by what it has not asked for.
+    let (mut interrupt, mut terminate) = {
+        let _within = runtime.enter();
         // To write to a file that would be larger than the operating system permits ends who has not asked
         // for this signal; for others it is an error. Once asked for, it stays so.
-        let _within = runtime.enter();
         drop(signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?);
-    }
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
+    };
     let server = Server::bind(cli.into_config())?;
     let address = server.local_addr()?;
     runtime.block_on(async {
-        let (mut interrupt, mut terminate) = (
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-        );
         let stop = async {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
             tokio::spawn(async move {
@@ -62,20 +57,10 @@ fn run(cli: Cli, format: Format) -> anyhow::Result<()> {
                 std::process::exit(1);
             });
         };
-        match format {
-            Format::Text => say(&format!("listening on http://{address}")),
-            Format::Json => {
-                tracing::info!(target: log::ALWAYS, "listening on http://{address}");
-            }
-        }
+        log.listening(&format!("listening on http://{address}"));
         server.serve(stop).await?;
         Ok(())
     })
-}
-
-/// Writes a line on stderr. That nobody can read it is no reason not to serve.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Takes as many open files as the operating system allows: every connection is one.

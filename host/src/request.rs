@@ -84,7 +84,7 @@ pub(crate) enum Failure {
     #[error("the component returned without an answer")]
     Silent,
     /// It answered with an error code.
-    #[error("the component answered with the error {0:?}")]
+    #[error("the component answered with the error {}", shortened(.0))]
     Code(ErrorCode),
     /// It promised content that it did not write.
     #[error("the component promised {promised} bytes of content and wrote {written}")]
@@ -100,6 +100,17 @@ pub(crate) enum Failure {
     /// It gave up its content, or returned before it was complete.
     #[error("the component gave up its content before it was complete")]
     Unfinished,
+}
+
+/// What a component says of a failure, and as it says it: not as much as it likes.
+fn shortened(code: &ErrorCode) -> String {
+    const MOST: usize = 1024;
+    let mut text = format!("{code:?}");
+    if text.len() > MOST {
+        text.truncate(text.floor_char_boundary(MOST));
+        text.push('…');
+    }
+    text
 }
 
 impl Failure {

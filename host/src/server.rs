@@ -193,6 +193,9 @@ struct Times {
     made: Instant,
 }
 
+/// How often somebody is told to make room until there is some.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Who is accepted this soon after another has waited for room as long as that.
 const NEXT: Duration = Duration::from_millis(1);
 
@@ -221,8 +224,14 @@ impl Room {
         }
         self.is_wanted.store(true, Ordering::SeqCst);
         let _wanted = Wanted(self);
-        self.wanted.notify_one();
-        made.await
+        let mut made = std::pin::pin!(made);
+        loop {
+            self.wanted.notify_one();
+            // Who was told may be on a thread that something holds up.
+            if let Ok(made) = timeout(AGAIN, made.as_mut()).await {
+                return made;
+            }
+        }
     }
 
     /// Whether somebody always wanted room, for longer than it takes those that are idle to make it.
@@ -380,6 +389,18 @@ mod tests {
         room.wanted_until(first).await.unwrap();
         assert!(!second.is_finished());
         room.wanted_until(second).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_who_is_told_does_nothing_the_next_is() {
+        let room = Arc::new(Room::new());
+        let held_up = room.wanted.notified();
+        tokio::pin!(held_up);
+        assert!(!held_up.as_mut().enable());
+        let idle = Arc::clone(&room);
+        let idle = tokio::spawn(async move { idle.wanted().await });
+        room.wanted_until(idle).await.unwrap();
+        held_up.await;
     }
 
     #[tokio::test(start_paused = true)]

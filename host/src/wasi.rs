@@ -56,9 +56,7 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>, inline: bool) -> wasmtim
     linker.allow_shadowing(true);
     files::override_in_linker(linker)?;
     entries::override_in_linker(linker)?;
-    if inline {
-        lookup::override_in_linker(linker)?;
-    }
+    lookup::override_in_linker(linker, inline)?;
     linker.allow_shadowing(false);
 
     let state: fn(&mut State) -> &mut State = |state| state;

@@ -106,10 +106,12 @@ impl Worker {
         let lane = Arc::clone(&self.lane);
         tokio::spawn(async move { lane.run().await });
         while let Some((stream, held)) = receiver.recv().await {
-            let Ok(stream) = tokio::net::TcpStream::from_std(stream) else {
-                continue;
-            };
-            tokio::spawn(hold(connection::serve(stream, Arc::clone(&self)), held));
+            match tokio::net::TcpStream::from_std(stream) {
+                Ok(stream) => {
+                    tokio::spawn(hold(connection::serve(stream, Arc::clone(&self)), held));
+                }
+                Err(error) => tracing::warn!("a connection can't be served: {error}"),
+            }
         }
         self.shared.ended.cancelled().await;
     }

@@ -65,15 +65,25 @@ fn an_open_file_is_what_its_name_stands_for() {
 /// Opened to be read, a FIFO waits for somebody to write to it. One thread serves all connections.
 #[test]
 fn a_fifo_does_not_hold_up_the_thread() {
-    let server = server("inline");
-    assert!(
-        server
-            .get("/open?/files/fifo")
-            .send()
-            .text()
-            .starts_with("Err(")
-    );
-    assert_eq!(server.get("/open?/files/a.txt").send().text(), "Ok(26)");
+    for file_io in ["inline", "pool"] {
+        let server = server(file_io);
+        let fifo = server.get("/open?/files/fifo").send();
+        assert!(fifo.text().starts_with("Err("), "{file_io}");
+        assert_eq!(server.get("/open?/files/a.txt").send().text(), "Ok(26)");
+    }
+}
+
+/// Whoever drops a stream has written what it was given, before anything else is.
+#[test]
+fn what_is_written_is_written_in_turn() {
+    for file_io in ["inline", "pool"] {
+        let server = server(file_io);
+        for number in 0..20 {
+            let written = server.get(&format!("/write-twice?new-{number}")).send();
+            let expected = "true Ok(100000) (200000, 98, 99, 99, 98)";
+            assert_eq!(written.text(), expected, "{file_io}");
+        }
+    }
 }
 
 /// What is not in the page cache is read from the disk, also the rest of what is there in part.

@@ -136,6 +136,18 @@ fn a_component_that_only_looked_for_content_is_not_waited_for_for_ever() {
     assert_eq!(connection.response("PUT").unwrap().status, 504);
 }
 
+/// Nor is its client to blame for what it does then.
+#[test]
+fn a_component_that_waits_for_something_else_does_not_wait_for_its_client() {
+    let server = hostile(&["--content-timeout=100ms"]);
+    let mut connection = server.connect();
+    connection
+        .send("PUT /wait-and-sleep?300 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+        .unwrap();
+    let response = connection.response("PUT").unwrap();
+    assert_eq!((response.status, response.text()), (200, "slept"));
+}
+
 #[test]
 fn other_requests_of_the_thread_go_on_while_one_computes() {
     let server = hostile(&["--threads=1"]);

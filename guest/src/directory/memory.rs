@@ -25,6 +25,8 @@ struct Tree {
     identities: Cell<u64>,
     read_only: Cell<bool>,
     opened: Cell<u32>,
+    /// No file has two names.
+    has_no_links: Cell<bool>,
     /// Somebody else removes this file before it can be opened.
     vanishing: RefCell<Option<String>>,
 }
@@ -74,6 +76,10 @@ impl Memory {
 
     pub(crate) fn set_read_only(&self) {
         self.tree.read_only.set(true);
+    }
+
+    pub(crate) fn set_without_links(&self) {
+        self.tree.has_no_links.set(true);
     }
 
     /// How many files were opened.
@@ -320,6 +326,9 @@ impl Directory for Memory {
     }
 
     fn link(&self, from: &str, to: &str) -> Result<(), Error> {
+        if self.tree.has_no_links.get() {
+            return Err(Error::NotPermitted);
+        }
         let (_, node) = self.find(from, false)?;
         let place = self.vacant(to)?;
         self.insert(&place, node);

@@ -91,13 +91,24 @@ impl<D: Directory> Listed<D> {
         self.below.as_ref().unwrap_or(&self.mapped)
     }
 
-    /// What is at `name`. A symbolic link stands for what it leads to, which may be anywhere in the mapped
-    /// directory.
-    fn metadata(&self, name: &str, is_link: bool) -> Result<Metadata, Error> {
-        if is_link {
+    /// What is at `name`; nothing if that has vanished since the directory was read, or can't be asked for.
+    /// A symbolic link stands for what it leads to, which may be anywhere in the mapped directory.
+    fn metadata(&self, name: &str, is_link: bool) -> Result<Option<Metadata>, Error> {
+        let metadata = if is_link {
             self.mapped.metadata(self.path.join(name).as_str())
         } else {
             self.itself().metadata(name)
+        };
+        match metadata {
+            Err(
+                Error::NotFound
+                | Error::NotDirectory
+                | Error::NameTooLong
+                | Error::Loop
+                | Error::NotPermitted
+                | Error::Access,
+            ) => Ok(None),
+            metadata => metadata.map(Some),
         }
     }
 }
@@ -123,33 +134,31 @@ fn visible<D: Directory>(directory: &Listed<D>, settings: Settings) -> Result<Ve
             });
         }
     })?;
-    entries.retain_mut(|entry| {
-        if entry.is_link {
-            entry.kind = directory
-                .metadata(&entry.name, true)
-                .map_or(Kind::Other, |metadata| metadata.kind);
-        }
-        matches!(entry.kind, Kind::File | Kind::Directory)
-    });
+    for entry in entries.iter_mut().filter(|entry| entry.is_link) {
+        let metadata = directory.metadata(&entry.name, true)?;
+        entry.kind = metadata.map_or(Kind::Other, |metadata| metadata.kind);
+    }
+    entries.retain(|entry| matches!(entry.kind, Kind::File | Kind::Directory));
     entries.sort_unstable_by(|a, b| {
         (a.kind == Kind::File, &a.name).cmp(&(b.kind == Kind::File, &b.name))
     });
     Ok(entries)
 }
 
-/// The rows of a listing. What has vanished since the directory was read is left out.
+/// The rows of a listing.
 struct Rows<D> {
     directory: Listed<D>,
     entries: std::vec::IntoIter<Visible>,
 }
 
 impl<D: Directory> Iterator for Rows<D> {
-    type Item = (String, Metadata);
+    type Item = Result<(String, Metadata), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.entries.by_ref().find_map(|entry| {
-            let metadata = self.directory.metadata(&entry.name, entry.is_link).ok()?;
-            Some((entry.name, metadata))
+            let metadata = self.directory.metadata(&entry.name, entry.is_link);
+            let metadata = metadata.transpose()?;
+            Some(metadata.map(|metadata| (entry.name, metadata)))
         })
     }
 }
@@ -162,13 +171,17 @@ fn chunks<R>(
     tail: &'static str,
 ) -> Chunks
 where
-    R: Iterator<Item = (String, Metadata)> + 'static,
+    R: Iterator<Item = Result<(String, Metadata), Error>> + 'static,
 {
     let mut pending = Some(head);
     let mut first = true;
     Box::new(std::iter::from_fn(move || {
         let mut chunk = pending.take()?;
-        for (name, metadata) in rows.by_ref() {
+        for row in rows.by_ref() {
+            let (name, metadata) = match row {
+                Ok(row) => row,
+                Err(error) => return Some(Err(error)),
+            };
             write_row(&mut chunk, first, &name, metadata);
             first = false;
             if chunk.len() >= CHUNK {

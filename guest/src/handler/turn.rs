@@ -18,6 +18,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 pub(super) struct Turn<'a, D: Directory> {
     directory: &'a D,
     name: String,
+    /// If that is known.
     begun: Option<SystemTime>,
 }
 
@@ -39,12 +40,13 @@ impl<'a, D: Directory> Turn<'a, D> {
         loop {
             match directory.create(&name) {
                 Ok(file) => {
-                    let begun = file.metadata()?.modified;
-                    return Ok(Self {
+                    let mut turn = Self {
                         directory,
                         name,
-                        begun,
-                    });
+                        begun: None,
+                    };
+                    turn.begun = file.metadata()?.modified;
+                    return Ok(turn);
                 }
                 Err(Error::Exists) => {}
                 Err(error) => return Err(error),
@@ -111,7 +113,7 @@ fn begun<D: Directory>(directory: &D, name: &str) -> Option<SystemTime> {
 impl<D: Directory> Drop for Turn<'_, D> {
     fn drop(&mut self) {
         // If it took too long, it may be the turn of another.
-        if self.begun == begun(self.directory, &self.name) {
+        if self.begun.is_none() || self.begun == begun(self.directory, &self.name) {
             // Should this fail, it is over in ten seconds.
             let _ = self.directory.remove_file(&self.name);
         }

@@ -109,7 +109,7 @@ fn store<X: Exchange>(exchange: &X, encoded: &str) -> Result<Stored, Rejection> 
     } else {
         None
     };
-    upload.publish(name, preconditions.is_create_only())?;
+    upload.publish(exchange, name, preconditions.is_create_only())?;
     drop(turn);
     let now = exchange.now();
     let entity_tag = Representation::of(&upload.file, now)?
@@ -229,15 +229,31 @@ struct Upload<'a, D: Directory> {
 
 impl<D: Directory> Upload<'_, D> {
     /// Gives the file its name: instead of what has it now, or, exclusively, only if nothing has.
-    fn publish(&mut self, name: &str, exclusive: bool) -> Result<(), Rejection> {
+    fn publish<X>(&mut self, exchange: &X, name: &str, exclusive: bool) -> Result<(), Rejection>
+    where
+        X: Exchange<Directory = D>,
+    {
         let Some(temporary) = &self.temporary else {
             return Ok(());
         };
+        let mut turn = None;
         if exclusive {
-            return self.directory.link(temporary, name).map_err(failed);
+            match self.directory.link(temporary, name) {
+                // Where no file has two names, those who make one take turns.
+                Err(Error::NotPermitted | Error::Unsupported) => {
+                    turn = Some(Turn::wait(exchange, self.directory, name).map_err(failed)?);
+                    match self.directory.link_metadata(name) {
+                        Err(Error::NotFound) => {}
+                        Err(error) => return Err(failed(error)),
+                        Ok(_) => return Err(Rejection::PreconditionFailed),
+                    }
+                }
+                linked => return linked.map_err(failed),
+            }
         }
         self.directory.rename(temporary, name).map_err(failed)?;
         self.temporary = None;
+        drop(turn);
         Ok(())
     }
 }

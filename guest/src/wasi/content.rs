@@ -1,5 +1,7 @@
 //! Moving content: spliced by the host where it can be, written where the component made it.
 
+use super::directory::stream_error;
+use crate::directory;
 use wasi::io::error::Error;
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
@@ -12,6 +14,19 @@ pub(super) enum Failure {
     Closed,
     /// An operation on one of the two streams failed.
     Error(Error),
+    /// A file could not be read.
+    Storage(directory::Error),
+}
+
+impl Failure {
+    /// What the file system said, if that is why.
+    pub(super) fn of_storage(self) -> Option<directory::Error> {
+        match self {
+            Self::Closed => None,
+            Self::Error(error) => stream_error(&error),
+            Self::Storage(error) => Some(error),
+        }
+    }
 }
 
 impl From<StreamError> for Failure {

@@ -156,7 +156,11 @@ impl Directory for WasiDirectory {
     }
 
     fn sync(&self) -> Result<(), Error> {
-        Ok(self.itself(Descriptor::sync)?)
+        match self.itself(Descriptor::sync) {
+            // Some file systems sync no directories, and say so.
+            Err(ErrorCode::Invalid | ErrorCode::BadDescriptor | ErrorCode::Unsupported) => Ok(()),
+            synced => Ok(synced?),
+        }
     }
 }
 
@@ -213,9 +217,12 @@ impl From<ErrorCode> for Error {
             ErrorCode::NotEmpty => Self::NotEmpty,
             ErrorCode::NameTooLong => Self::NameTooLong,
             ErrorCode::Loop => Self::Loop,
-            ErrorCode::NotPermitted | ErrorCode::ReadOnly | ErrorCode::CrossDevice => {
-                Self::NotPermitted
-            }
+            // What something is mounted on is busy.
+            ErrorCode::NotPermitted
+            | ErrorCode::ReadOnly
+            | ErrorCode::CrossDevice
+            | ErrorCode::Busy => Self::NotPermitted,
+            ErrorCode::Unsupported => Self::Unsupported,
             ErrorCode::Access => Self::Access,
             ErrorCode::FileTooLarge => Self::TooLarge,
             ErrorCode::InsufficientSpace | ErrorCode::Quota => Self::NoSpace,

@@ -1,7 +1,7 @@
 //! [`Exchange`] from an `incoming-request` and the host's other interfaces.
 
 use super::content::{self, Failure};
-use super::directory::{WasiDirectory, WasiFile, preopen};
+use super::directory::{WasiDirectory, WasiFile, preopen, stream_error};
 use crate::directory::time;
 use crate::exchange::{Exchange, Interrupted, Settings};
 use crate::field::Fields;
@@ -131,8 +131,8 @@ fn interrupted(failure: Failure) -> Interrupted {
             Some(ErrorCode::HttpRequestBodySize(_)) => Interrupted::TooLarge,
             Some(ErrorCode::ConnectionReadTimeout) => Interrupted::TooSlow,
             Some(_) => Interrupted::CutShort,
-            None => super::directory::stream_error(&error)
-                .map_or(Interrupted::CutShort, Interrupted::Storage),
+            None => stream_error(&error).map_or(Interrupted::CutShort, Interrupted::Storage),
         },
+        Failure::Storage(error) => Interrupted::Storage(error),
     }
 }

@@ -3,6 +3,8 @@
 use super::content::{Failure, splice, splice_all, write};
 use super::directory::WasiFile;
 use super::exchange::WasiExchange;
+use crate::directory::Error;
+use crate::exchange::Exchange;
 use crate::outcome::{Content, Outcome, Part, Status};
 use wasi::http::types::{Fields, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use wasi::io::streams::OutputStream;
@@ -44,9 +46,12 @@ pub(super) fn send(
             send_content(content, exchange, &stream)
         }
     };
-    if sent.is_ok() {
+    match sent.map_err(Failure::of_storage) {
         // This fails when less was written than was promised: then the host breaks the response off.
-        let _ = OutgoingBody::finish(body, None);
+        Ok(()) => drop(OutgoingBody::finish(body, None)),
+        Err(Some(Error::Other(cause))) => exchange.report(&cause),
+        Err(Some(error)) => exchange.report(&format!("{error:?}")),
+        Err(None) => {}
     }
 }
 
@@ -61,13 +66,13 @@ fn send_content(
         Content::File(file, parts) => parts.iter().try_for_each(|part| match part {
             Part::Bytes(bytes) => write(stream, bytes),
             Part::Range(range) => {
-                let input = file.input(range.first).map_err(|_| Failure::Closed)?;
+                let input = file.input(range.first).map_err(Failure::Storage)?;
                 splice(stream, &input, range.length())
             }
         }),
         Content::Chunks(chunks) => {
             for chunk in chunks {
-                write(stream, &chunk.map_err(|_| Failure::Closed)?)?;
+                write(stream, &chunk.map_err(Failure::Storage)?)?;
             }
             Ok(())
         }

@@ -99,7 +99,9 @@ impl Connection {
         let next = match next {
             Ok(next) => {
                 // A client that is to see that something is missing does not wait for the rest.
-                if !matches!(next, Next::BreakOff) && !self.settle(&mut call).await {
+                if !matches!(next, Next::BreakOff)
+                    && let Err(Halt::Failed(_)) = self.settle(&mut call).await
+                {
                     tracing::error!(request = id, %asked, "the component did not return in time");
                 }
                 Ok(next)
@@ -309,7 +311,9 @@ impl Connection {
             return Poll::Ready(Halt::Failed(Failure::TooSlow));
         }
         // The component learns of it when it is polled again.
-        input.fail(Refusal::ContentTooSlow);
+        if !input.has_more() {
+            input.fail(Refusal::ContentTooSlow);
+        }
         context.waker().wake_by_ref();
         Poll::Pending
     }
@@ -337,17 +341,17 @@ impl Connection {
         }
     }
 
-    /// Lets a component that has answered come to its end. Returns whether it did.
+    /// Lets a component that has answered come to its end.
     ///
     /// Whether its client is still there makes no difference: that has what it asked for.
-    async fn settle(&mut self, call: &mut Call) -> bool {
+    async fn settle(&mut self, call: &mut Call) -> Result<(), Halt> {
         if call.has_returned() {
-            return true;
+            return Ok(());
         }
         let mut patience = Patience::default();
         poll_fn(|context| match call.poll_return(context) {
-            Poll::Ready(()) => Poll::Ready(true),
-            Poll::Pending => self.poll_patience(context, &mut patience).map(|_| false),
+            Poll::Ready(()) => Poll::Ready(Ok(())),
+            Poll::Pending => self.poll_patience(context, &mut patience).map(Err),
         })
         .await
     }

@@ -463,10 +463,20 @@ impl Input {
 
     /// Whether the client has broken the connection off, as the kernel says now.
     pub(crate) fn is_broken_off(&self) -> bool {
-        let broken_off = PollFlags::ERR | PollFlags::HUP;
-        let mut polled = [PollFd::new(&*self.stream, PollFlags::empty())];
+        self.poll_now(PollFlags::empty())
+            .intersects(PollFlags::ERR | PollFlags::HUP)
+    }
+
+    /// Whether something has come that was not received yet, as the kernel says now. Where the whole process
+    /// was stopped meanwhile, a timer may ring before that is known.
+    pub(crate) fn has_more(&self) -> bool {
+        self.poll_now(PollFlags::IN).contains(PollFlags::IN)
+    }
+
+    fn poll_now(&self, flags: PollFlags) -> PollFlags {
+        let mut polled = [PollFd::new(&*self.stream, flags)];
         let now = Some(&Timespec::default());
-        poll(&mut polled, now).is_ok() && polled[0].revents().intersects(broken_off)
+        poll(&mut polled, now).map_or(PollFlags::empty(), |_| polled[0].revents())
     }
 
     /// Receives until the client has nothing more to say, and throws it away.

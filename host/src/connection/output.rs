@@ -4,6 +4,7 @@ use crate::http1::response::ResponseFraming;
 use crate::pipe::{FileChunk, Place};
 use crate::wasi::files::{read_blocking, read_cached};
 use bytes::{Buf, Bytes};
+use rustix::io::retry_on_intr;
 use socket2::SockRef;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -157,12 +158,10 @@ impl Output {
         self.poll_writing(context, |stream| {
             let mut offset = chunk.offset;
             stream.try_io(Interest::WRITABLE, || {
-                Ok(rustix::fs::sendfile(
-                    stream,
-                    &chunk.file,
-                    Some(&mut offset),
-                    most,
-                )?)
+                let sent = retry_on_intr(|| {
+                    rustix::fs::sendfile(stream, &chunk.file, Some(&mut offset), most)
+                });
+                Ok(sent?)
             })
         })
     }

@@ -16,10 +16,18 @@ pub(crate) struct Pace {
 /// whether others wait for its place.
 const LOOKS: u32 = 4;
 
+/// Who may do nothing for no time is not looked at all the time.
+const SHORTEST: Duration = Duration::from_millis(10);
+
 impl Pace {
     /// How long until it is looked at again.
     pub(crate) fn look(self) -> Duration {
-        (self.timeout / LOOKS).max(Duration::from_millis(10))
+        (self.timeout / LOOKS).max(SHORTEST)
+    }
+
+    /// The same for those without a permit, who can be many.
+    pub(crate) fn rare_look(self) -> Duration {
+        self.timeout.max(SHORTEST)
     }
 
     /// How much longer a client is waited for that has moved so many bytes and was waited for so long before.
@@ -72,6 +80,11 @@ mod tests {
             let patience = pace.patience_if(Some(busy), moved, Duration::from_secs(waited));
             assert_eq!(patience, Duration::from_secs(expected), "{moved} {waited}");
         }
+        let impatient = Pace {
+            timeout: Duration::ZERO,
+            rate: 0,
+        };
+        assert!(!impatient.look().is_zero() && !impatient.rare_look().is_zero());
         let no_rate = Pace { rate: 0, ..pace };
         assert_eq!(
             no_rate.patience(0, Duration::from_secs(100)),

@@ -140,6 +140,10 @@ impl InputStream for FileReader {
         self.wait().await;
         self.take(size)
     }
+
+    async fn cancel(&mut self) {
+        self.wait().await;
+    }
 }
 
 #[async_trait]
@@ -300,6 +304,12 @@ impl OutputStream for FileWriter {
     fn check_write(&mut self) -> StreamResult<usize> {
         Ok(if self.check()? { WRITE } else { 0 })
     }
+
+    /// What is dropped is written before anything else is: else it could come after what follows, and more
+    /// be under way than any limit says.
+    async fn cancel(&mut self) {
+        self.wait().await;
+    }
 }
 
 #[async_trait]
@@ -323,27 +333,18 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
          (descriptor, offset): (Resource<Descriptor>, u64)| {
             let state = store.data_mut();
             state.just_opened = None;
-            let file = match state.table.get(&descriptor)? {
-                Descriptor::File(_) if !is_position(offset) => {
-                    return Ok((Err(ErrorCode::Invalid),));
-                }
-                Descriptor::File(file) => Arc::clone(&file.file),
-                Descriptor::Dir(_) => return Ok((Err(ErrorCode::IsDirectory),)),
+            let (file, place) = match state.readable(&descriptor, offset)? {
+                Ok(readable) => readable,
+                Err(code) => return Ok((Err(code),)),
             };
             if state.readers.len() >= MOST_READERS {
                 return Ok((Err(ErrorCode::InsufficientMemory),));
             }
-            let (template, seen) = (&state.template, state.seen(&descriptor));
-            let device = seen.map(|seen| seen.device());
             let cursor = Arc::new(FileCursor {
                 file,
-                place: match template.inline {
-                    false => Place::Elsewhere,
-                    true if device.is_some() && device == template.memory_device => Place::Memory,
-                    true => Place::Disk,
-                },
+                place,
                 position: offset.into(),
-                length: seen.map(|seen| seen.length),
+                length: state.seen(&descriptor).map(|seen| seen.length),
                 is_ahead: false.into(),
             });
             let reader: DynInputStream = Box::new(FileReader {
@@ -353,6 +354,56 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
             let stream = state.table.push(reader)?;
             state.readers.push((stream.rep(), cursor));
             Ok((Ok(stream),))
+        },
+    )?;
+    types.func_wrap_async(
+        "[method]descriptor.read",
+        |mut store: StoreContextMut<'_, State>,
+         (descriptor, length, offset): (Resource<Descriptor>, u64, u64)| {
+            Box::new(async move {
+                let (file, place) = match store.data_mut().readable(&descriptor, offset)? {
+                    Ok(readable) => readable,
+                    Err(code) => return Ok((Err(code),)),
+                };
+                let size = usize::try_from(length).unwrap_or(READ).min(READ);
+                let read = match read_cached(&file, place, offset, size) {
+                    Some(read) => read,
+                    None => spawn_blocking(move || read_blocking(&file, offset, size)).await,
+                };
+                Ok((read
+                    .map(|bytes| {
+                        let is_end = bytes.is_empty();
+                        (Vec::from(bytes), is_end)
+                    })
+                    .map_err(ErrorCode::from),))
+            })
+        },
+    )?;
+    types.func_wrap_async(
+        "[method]descriptor.write",
+        |mut store: StoreContextMut<'_, State>,
+         (descriptor, bytes, offset): (Resource<Descriptor>, Vec<u8>, u64)| {
+            Box::new(async move {
+                let state = store.data_mut();
+                let written = bytes.len() as u64;
+                let file = match state.writable(&descriptor)? {
+                    Ok(_) if !is_position(offset) => return Ok((Err(ErrorCode::Invalid),)),
+                    Ok(file) => file,
+                    Err(code) => return Ok((Err(code),)),
+                };
+                let mut writer = FileWriter {
+                    file,
+                    position: Some(offset),
+                    inline: state.template.inline,
+                    state: Writing::Ready,
+                };
+                writer.begin(bytes.into());
+                writer.wait().await;
+                Ok((match writer.state {
+                    Writing::Failed(error) => Err(code(&error)),
+                    _ => Ok(written),
+                },))
+            })
         },
     )?;
     types.func_wrap(
@@ -387,7 +438,7 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
                         Descriptor::File(file) => sync(&file.file),
                         Descriptor::Dir(directory) => sync(&readable(&directory)?),
                     });
-                    Ok((synced.await.map_err(ErrorCode::from),))
+                    Ok((synced.await.map_err(|error| code(&error)),))
                 })
             },
         )?;
@@ -396,42 +447,47 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
         "filesystem-error-code",
         |store: StoreContextMut<'_, State>, (error,): (Resource<IoError>,)| {
             let error = store.data().table.get(&error)?.downcast_ref::<io::Error>();
-            Ok((error.map(
-                |error| match error.raw_os_error().map(Errno::from_raw_os_error) {
-                    Some(Errno::DQUOT) => ErrorCode::Quota,
-                    Some(Errno::ROFS) => ErrorCode::ReadOnly,
-                    _ => ErrorCode::from(error),
-                },
-            ),))
+            Ok((error.map(code),))
         },
     )
+}
+
+/// The code of a failure, also of those that wasmtime does not know.
+fn code(error: &io::Error) -> ErrorCode {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::DQUOT) => ErrorCode::Quota,
+        Some(Errno::ROFS) => ErrorCode::ReadOnly,
+        _ => ErrorCode::from(error),
+    }
 }
 
 fn override_streams(linker: &mut Linker<State>) -> Result<()> {
     let mut streams = linker.instance("wasi:io/streams@0.2.12")?;
     // Their streams go with the state that was kept of them.
-    streams.resource(
+    streams.resource_async(
         "input-stream",
         ResourceType::host::<DynInputStream>(),
         |mut store, rep| {
-            let state = store.data_mut();
-            state.readers.retain(|&(reader, _)| reader != rep);
-            state
-                .table
-                .delete(Resource::<DynInputStream>::new_own(rep))?;
-            Ok(())
+            Box::new(async move {
+                let state = store.data_mut();
+                state.readers.retain(|&(reader, _)| reader != rep);
+                let stream = Resource::<DynInputStream>::new_own(rep);
+                state.table.delete(stream)?.cancel().await;
+                Ok(())
+            })
         },
     )?;
-    streams.resource(
+    streams.resource_async(
         "output-stream",
         ResourceType::host::<DynOutputStream>(),
         |mut store, rep| {
-            let state = store.data_mut();
-            state.bodies.retain(|&(body, _)| body != rep);
-            state
-                .table
-                .delete(Resource::<DynOutputStream>::new_own(rep))?;
-            Ok(())
+            Box::new(async move {
+                let state = store.data_mut();
+                state.bodies.retain(|&(body, _)| body != rep);
+                let stream = Resource::<DynOutputStream>::new_own(rep);
+                state.table.delete(stream)?.cancel().await;
+                Ok(())
+            })
         },
     )?;
     streams.func_wrap_async(
@@ -520,18 +576,50 @@ fn is_position(offset: u64) -> bool {
 }
 
 impl State {
+    /// A file to read, from such a position on, and where it is.
+    fn readable(
+        &self,
+        descriptor: &Resource<Descriptor>,
+        offset: u64,
+    ) -> Result<Result<(Arc<File>, Place), ErrorCode>> {
+        let file = match self.table.get(descriptor)? {
+            Descriptor::File(_) if !is_position(offset) => return Ok(Err(ErrorCode::Invalid)),
+            Descriptor::File(file) => Arc::clone(&file.file),
+            Descriptor::Dir(_) => return Ok(Err(ErrorCode::IsDirectory)),
+        };
+        let (template, seen) = (&self.template, self.seen(descriptor));
+        let device = seen.map(|seen| seen.device());
+        let place = match template.inline {
+            false => Place::Elsewhere,
+            true if device.is_some() && device == template.memory_device => Place::Memory,
+            true => Place::Disk,
+        };
+        Ok(Ok((file, place)))
+    }
+
+    /// A file to write.
+    fn writable(
+        &mut self,
+        descriptor: &Resource<Descriptor>,
+    ) -> Result<Result<Arc<File>, ErrorCode>> {
+        self.writes = true;
+        Ok(match self.table.get(descriptor)? {
+            Descriptor::File(file) if file.perms.write_not_permitted() => {
+                Err(ErrorCode::NotPermitted)
+            }
+            Descriptor::File(file) => Ok(Arc::clone(&file.file)),
+            Descriptor::Dir(_) => Err(ErrorCode::BadDescriptor),
+        })
+    }
+
     fn writer(
         &mut self,
         descriptor: &Resource<Descriptor>,
         position: Option<u64>,
     ) -> Result<Result<Resource<DynOutputStream>, ErrorCode>> {
-        self.writes = true;
-        let file = match self.table.get(descriptor)? {
-            Descriptor::File(file) if file.perms.write_not_permitted() => {
-                return Ok(Err(ErrorCode::NotPermitted));
-            }
-            Descriptor::File(file) => Arc::clone(&file.file),
-            Descriptor::Dir(_) => return Ok(Err(ErrorCode::BadDescriptor)),
+        let file = match self.writable(descriptor)? {
+            Ok(file) => file,
+            Err(code) => return Ok(Err(code)),
         };
         let writer: DynOutputStream = Box::new(FileWriter {
             file,

@@ -92,9 +92,20 @@ impl InputStream for ContentStream {
     }
 }
 
+/// The component waits for its client, until this is dropped: it may have waited for something else too, and
+/// go on with that.
+struct Wait<'a>(&'a SharedInput);
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.0.lock().end_wait();
+    }
+}
+
 #[async_trait]
 impl Pollable for ContentStream {
     async fn ready(&mut self) {
+        let _wait = Wait(&self.0);
         poll_fn(|context| self.0.lock().poll_readable(context)).await;
     }
 }
@@ -103,6 +114,7 @@ impl Pollable for ContentStream {
 impl Pollable for FutureTrailers {
     async fn ready(&mut self) {
         if self.result.is_none() {
+            let _wait = Wait(&self.input);
             self.result = Some(poll_fn(|context| self.input.lock().poll_trailers(context)).await);
         }
     }

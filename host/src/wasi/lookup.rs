@@ -2,16 +2,18 @@
 //!
 //! What is asked for each file that is served or stored is answered here: what a name stands for,
 //! opening it to be read, making it, what it is then. All else, and what to say of a name that can't be
-//! had, but for one that is not there, is wasmtime's; so is everything where operations on files wait in
-//! a pool of threads.
+//! had, but for one that is not there, is wasmtime's; so is everything but opening where operations on files
+//! wait in a pool of threads.
 
 use crate::state::State;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 use wasmtime::component::{Linker, Resource, ResourceType};
 use wasmtime::{Result, StoreContextMut};
+use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::filesystem::{Descriptor, Dir, File as OpenFile, OpenMode};
 use wasmtime_wasi::p2::FsResult;
 use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
@@ -19,12 +21,10 @@ use wasmtime_wasi::p2::bindings::filesystem::types::{
     DescriptorFlags, DescriptorStat, DescriptorType, ErrorCode, HostDescriptor, MetadataHashValue,
     OpenFlags, PathFlags,
 };
+use wasmtime_wasi::runtime::spawn_blocking;
 
 /// How often a lookup is tried that something is renamed under.
 const TRIES: usize = 4;
-
-/// Files work on the thread of the connection: else none of this module is linked.
-const INLINE: bool = true;
 
 /// What was seen of a file first.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +42,9 @@ impl Seen {
     }
 }
 
-/// Puts the functions of this module in the place of wasmtime's.
-pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
+/// Puts the functions of this module in the place of wasmtime's; those that look at what is there only where
+/// files work `inline`, on the thread of the connection.
+pub(super) fn override_in_linker(linker: &mut Linker<State>, inline: bool) -> Result<()> {
     let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
     types.resource(
         "descriptor",
@@ -69,9 +70,17 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
             Box::new(async move {
                 let state = store.data_mut();
                 if let Some((how, mode)) = how_to_open(path_flags, open_flags, flags)
-                    && let Some(opened) = state.open(&descriptor, &path, how, mode)?
+                    && let Some((directory, permissions)) = state.openable(&descriptor, mode)?
                 {
-                    return Ok((opened,));
+                    let opened = if state.template.inline {
+                        open(&directory, &path, how)
+                    } else {
+                        let path = path.clone();
+                        spawn_blocking(move || open(&directory, &path, how)).await
+                    };
+                    if let Some(opened) = state.opened(opened, permissions, mode)? {
+                        return Ok((opened,));
+                    }
                 }
                 let opened = state
                     .filesystem()
@@ -81,6 +90,9 @@ pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
             })
         },
     )?;
+    if !inline {
+        return Ok(());
+    }
     types.func_wrap_async(
         "[method]descriptor.stat-at",
         |mut store: StoreContextMut<'_, State>,
@@ -135,7 +147,7 @@ impl State {
         {
             return Ok(Ok(stat));
         }
-        let stat = status(file(self.table.get(descriptor)?));
+        let stat = status(file(self.table.get(descriptor)?)).map_err(std::io::Error::from);
         if let Ok(stat) = &stat {
             self.see(descriptor, stat, 0);
         }
@@ -151,22 +163,30 @@ impl State {
         }
     }
 
-    /// Opens what is at `path`; nothing if that is for wasmtime to do.
-    fn open(
-        &mut self,
+    /// A directory to open something in, and what is permitted there; nothing if that is for wasmtime to
+    /// do.
+    fn openable(
+        &self,
         directory: &Resource<Descriptor>,
-        path: &str,
-        how: OFlags,
         mode: OpenMode,
-    ) -> Result<Option<Result<Resource<Descriptor>, ErrorCode>>> {
+    ) -> Result<Option<(Arc<File>, FsPerms)>> {
         let Descriptor::Dir(directory) = self.table.get(directory)? else {
             return Ok(None);
         };
         let permissions = directory.perms;
-        if mode.contains(OpenMode::WRITE) && permissions.write_not_permitted() {
-            return Ok(None);
-        }
-        let opened = match open_beneath(&directory.dir, path, how) {
+        let is_permitted = !(mode.contains(OpenMode::WRITE) && permissions.write_not_permitted());
+        Ok(is_permitted.then(|| (Arc::clone(&directory.dir), permissions)))
+    }
+
+    /// Takes what was opened; nothing if what failed is for wasmtime to say.
+    fn opened(
+        &mut self,
+        opened: rustix::io::Result<Opened>,
+        permissions: FsPerms,
+        mode: OpenMode,
+    ) -> Result<Option<Result<Resource<Descriptor>, ErrorCode>>> {
+        let inline = self.template.inline;
+        let (opened, stat) = match opened {
             Ok(opened) => opened,
             Err(Errno::NOENT) => return Ok(Some(Err(ErrorCode::NoEntry))),
             // These wasmtime does not know. There is no code for too many open files: the kernel has no
@@ -178,19 +198,15 @@ impl State {
             Err(Errno::ROFS) => return Ok(Some(Err(ErrorCode::ReadOnly))),
             Err(_) => return Ok(None),
         };
-        // What was made just now is a file, and its directory is another than it was.
-        if how.contains(OFlags::EXCL) {
+        let Some(stat) = stat else {
+            // Its directory is another than it was.
             self.just_opened = None;
-            let opened = OpenFile::new(opened, permissions, mode, INLINE);
+            let opened = OpenFile::new(opened, permissions, mode, inline);
             return Ok(Some(Ok(self.table.push(Descriptor::File(opened))?)));
-        }
-        let stat = match status(&opened) {
-            Ok(stat) => stat,
-            Err(error) => return Ok(Some(Err(error.into()))),
         };
         let opened = match FileType::from_raw_mode(stat.stx_mode.into()) {
-            FileType::Directory => Descriptor::Dir(Dir::new(opened, permissions, mode, INLINE)),
-            _ => Descriptor::File(OpenFile::new(opened, permissions, mode, INLINE)),
+            FileType::Directory => Descriptor::Dir(Dir::new(opened, permissions, mode, inline)),
+            _ => Descriptor::File(OpenFile::new(opened, permissions, mode, inline)),
         };
         let opened = self.table.push(opened)?;
         self.see(&opened, &stat, stat.stx_size);
@@ -261,6 +277,18 @@ fn answer<T>(result: FsResult<T>) -> Result<(Result<T, ErrorCode>,)> {
     Ok((result.map(Ok).or_else(|error| error.downcast().map(Err))?,))
 }
 
+/// What was opened, and what it is; a file, if it was made just now.
+type Opened = (File, Option<Statx>);
+
+fn open(directory: &File, path: &str, how: OFlags) -> rustix::io::Result<Opened> {
+    let opened = open_beneath(directory, path, how)?;
+    let stat = match how.contains(OFlags::EXCL) {
+        true => None,
+        false => Some(status(&opened)?),
+    };
+    Ok((opened, stat))
+}
+
 /// Opens what the kernel finds without leaving the directory.
 fn open_beneath(directory: &File, path: &str, flags: OFlags) -> rustix::io::Result<File> {
     let mode = if flags.contains(OFlags::CREATE) {
@@ -291,13 +319,8 @@ fn file(descriptor: &Descriptor) -> &File {
     }
 }
 
-fn status(file: &File) -> std::io::Result<Statx> {
-    Ok(rustix::fs::statx(
-        file,
-        "",
-        AtFlags::EMPTY_PATH,
-        StatxFlags::BASIC_STATS,
-    )?)
+fn status(file: &File) -> rustix::io::Result<Statx> {
+    rustix::fs::statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
 }
 
 fn describe(stat: Statx) -> DescriptorStat {

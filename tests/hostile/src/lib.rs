@@ -4,6 +4,7 @@
 
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
+use wasi::clocks::monotonic_clock::subscribe_duration;
 use wasi::exports::http::incoming_handler::Guest;
 use wasi::filesystem::types::{
     Descriptor, DescriptorFlags, DescriptorType, ErrorCode as FileError, OpenFlags, PathFlags,
@@ -48,7 +49,9 @@ impl Guest for Hostile {
             "/exit" => wasi::cli::exit::exit(Ok(())),
             "/error" => ResponseOutparam::set(
                 outparam,
-                Err(ErrorCode::InternalError(Some("no reason".to_owned()))),
+                Err(ErrorCode::InternalError(Some(
+                    "no reason ".repeat(number.max(1)),
+                ))),
             ),
             "/trap-mid" => {
                 let (body, stream) = begin(outparam, &[]);
@@ -322,6 +325,35 @@ impl Guest for Hostile {
                 let Ok(stream) = body.stream() else { trap() };
                 let _ = stream.read(1);
                 sleep(number);
+            }
+            // Waits for content or a moment, and then for neither.
+            "/wait-and-sleep" => {
+                let Ok(body) = request.consume() else { trap() };
+                let Ok(stream) = body.stream() else { trap() };
+                let (content, moment) = (stream.subscribe(), subscribe_duration(1_000_000));
+                wasi::io::poll::poll(&[&content, &moment]);
+                sleep(number);
+                text(outparam, "slept");
+            }
+            // Writes a lot, and does not wait for it; then over that.
+            "/write-twice" => {
+                let Ok(file) = make(&mapped(), query) else {
+                    trap()
+                };
+                for byte in *b"ab" {
+                    let Ok(output) = file.write_via_stream(0) else {
+                        trap()
+                    };
+                    let _ = output.write(&[byte; 200_000]);
+                }
+                let Ok((content, _)) = file.read(1 << 20, 0) else {
+                    trap()
+                };
+                let written = file.write(&vec![b'c'; 100_000], 1000);
+                let all = std::fs::read(format!("/files/{query}")).unwrap_or_else(|_| trap());
+                let is_b = content.iter().all(|&byte| byte == b'b');
+                let ends = (all.len(), all[999], all[1000], all[100_999], all[101_000]);
+                text(outparam, &format!("{is_b} {written:?} {ends:?}"));
             }
             "/answer-then-receive" => {
                 let (body, stream) = begin(outparam, &[]);

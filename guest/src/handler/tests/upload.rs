@@ -111,6 +111,29 @@ fn a_file_that_vanishes_while_it_is_looked_at_is_not_there() {
     }
 }
 
+/// As on FAT: what exists stays, also when it has come to be meanwhile, and nothing is left behind.
+#[test]
+fn where_no_file_has_two_names_creation_is_exclusive_all_the_same() {
+    for (comes_meanwhile, status, content) in [(false, 201, "content"), (true, 412, "")] {
+        let directory = alphabet();
+        directory.set_without_links();
+        let other = directory.clone();
+        let names = directory.names().len();
+        let request = Request {
+            meanwhile: Box::new(move || {
+                if comes_meanwhile {
+                    other.add("new");
+                }
+            }),
+            ..request(&directory, Method::Put, "/files/new")
+        };
+        let response = request.field("if-none-match", "*").send();
+        assert_eq!(response.status(), status);
+        assert_eq!(directory.content("new").as_deref(), Some(content));
+        assert_eq!(directory.names().len(), names + 1);
+    }
+}
+
 #[test]
 fn a_directory_that_vanishes_under_an_upload_is_a_conflict() {
     let directory = alphabet();
