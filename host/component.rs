@@ -7,8 +7,8 @@ use std::process::Command;
 const TARGET: &str = "wasm32-wasip2";
 
 /// Builds `package`, which is in `folder`, and sets the environment variable `variable` to the path
-/// of the component for the crate whose build script this is. Returns the path; what went wrong instead is
-/// said.
+/// of the component for the crate whose build script this is. Returns the path;
+/// nothing if it failed, which cargo has been told.
 pub(crate) fn build(package: &str, folder: &str, variable: &str) -> Option<PathBuf> {
     // Asked now: what this was compiled with may be another checkout, built in the same target folder.
     let manifest = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());

@@ -80,15 +80,13 @@ pub fn route(method: Method, target: &str) -> Result<Route<'_>, Rejection> {
         return Err(Rejection::NotImplemented);
     }
     let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
+    let reads = matches!(method, Get | Head);
     let (allow, route) = match path {
         "*" if method == Options => return Ok(Route::Options(None)),
         "*" => return Err(Rejection::AsteriskForm),
         // The host may hand on an empty path of an absolute-form target as it came.
-        "/" | "" => (READ, matches!(method, Get | Head).then_some(Route::Root)),
-        "/user-agent" => (
-            READ,
-            matches!(method, Get | Head).then_some(Route::UserAgent),
-        ),
+        "/" | "" => (READ, reads.then_some(Route::Root)),
+        "/user-agent" => (READ, reads.then_some(Route::UserAgent)),
         "/echo" => (
             CONTENT,
             matches!(method, Post | Put).then_some(Route::EchoContent),
@@ -110,10 +108,7 @@ pub fn route(method: Method, target: &str) -> Result<Route<'_>, Rejection> {
         }
         _ => {
             if let Some(text) = path.strip_prefix("/echo/") {
-                (
-                    READ,
-                    matches!(method, Get | Head).then_some(Route::EchoText(text)),
-                )
+                (READ, reads.then_some(Route::EchoText(text)))
             } else if let Some(path) = path.strip_prefix("/files/") {
                 let route = match method {
                     Get | Head => Some(Route::Read {

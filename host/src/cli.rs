@@ -157,7 +157,8 @@ struct LimitArgs {
     )]
     max_target_size: ByteSize,
 
-    /// A request's head, and a response's fields, in bytes, 1KiB to 1GiB: 431
+    /// A request's head, in bytes, 1KiB to 1GiB: 431. A response's fields may be as large, and four times
+    /// --max-target-size more
     #[arg(
         long,
         value_name = "BYTES",

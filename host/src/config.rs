@@ -71,7 +71,8 @@ pub enum Isolation {
 pub enum FileIo {
     /// As `inline` for a local file system, as `pool` for one that may wait for a network or another process.
     Auto,
-    /// Names are looked up on the thread that serves the connection; what may wait for a disk is not.
+    /// Names are looked up and changed on the thread that serves the connection; content that may have to
+    /// wait for a disk is not read or written there.
     Inline,
     /// A pool of threads does everything, so that a file system that hangs holds up nobody else.
     Pool,
@@ -98,7 +99,7 @@ pub struct Limits {
     pub content_rate: u64,
     /// How fast a response must be taken, in bytes a second.
     pub write_rate: u64,
-    /// Both while others wait for their turn.
+    /// Both while others wait to be accepted, or for a permit.
     pub busy_rate: u64,
     /// The memory of an instance, in bytes.
     pub memory: usize,
@@ -129,7 +130,7 @@ pub struct Timeouts {
     pub content: Duration,
     /// For a client to take the next piece of a response.
     pub write: Duration,
-    /// For the next piece of either while others wait for their turn.
+    /// For a head, or the next piece of either, while others wait to be accepted, or for a permit.
     pub busy: Duration,
     /// For a component to answer, or to go on: 504.
     pub response: Duration,
@@ -162,7 +163,7 @@ impl Config {
         }
     }
 
-    /// For a client that has a place which others wait for.
+    /// For a client that keeps others waiting.
     pub(crate) fn busy_pace(&self) -> Pace {
         Pace {
             timeout: self.timeouts.busy,

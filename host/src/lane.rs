@@ -29,9 +29,9 @@ struct State {
     told: u64,
 }
 
-/// The place of one that waits, or has waited.
+/// The place in turn of one that waits, or has waited.
 #[derive(Debug, Default)]
-pub(crate) struct Place(u64);
+pub(crate) struct Ticket(u64);
 
 impl Lane {
     pub(crate) fn new() -> Self {
@@ -52,16 +52,16 @@ impl Lane {
     }
 
     /// Waits until it may compute on. Who does not ask again keeps nobody else waiting.
-    pub(crate) fn poll_turn(&self, context: &mut Context<'_>, place: &mut Place) -> Poll<()> {
+    pub(crate) fn poll_turn(&self, context: &mut Context<'_>, ticket: &mut Ticket) -> Poll<()> {
         let mut state = self.lock();
-        if state.is_free && (!state.is_offered || place.0 == state.told) {
+        if state.is_free && (!state.is_offered || ticket.0 == state.told) {
             state.is_free = false;
             self.taken.notify_one();
             return Poll::Ready(());
         }
-        if place.0 <= state.told {
+        if ticket.0 <= state.told {
             state.joined += 1;
-            place.0 = state.joined;
+            ticket.0 = state.joined;
             state.waiting.push_back(context.waker().clone());
         }
         Poll::Pending
@@ -124,8 +124,8 @@ mod tests {
     fn one_computes_on_at_a_time_and_who_does_not_ask_is_passed_over() {
         let lane = Lane::new();
         let mut context = Context::from_waker(Waker::noop());
-        let mut places = [(); 3].map(|()| Place::default());
-        let mut ask = |index: usize| lane.poll_turn(&mut context, &mut places[index]).is_ready();
+        let mut tickets = [(); 3].map(|()| Ticket::default());
+        let mut ask = |index: usize| lane.poll_turn(&mut context, &mut tickets[index]).is_ready();
         assert!(ask(0));
         // Asking twice is waiting once.
         assert!(!ask(0) && !ask(1) && !ask(2) && !ask(1));

@@ -2,7 +2,8 @@
 //!
 //! # The life of a request in the host
 //!
-//! 1. `listener` accepts a connection, and `server` hands it to the `worker` that has the fewest.
+//! 1. `listener` accepts a connection, once there is `room`, and `server` hands it to the `worker` that has
+//!    the fewest.
 //! 2. `connection` waits for the head of a request, which `http1` parses, or refuses.
 //! 3. The request waits for one of the `permits`, and begins a `request::Call`.
 //! 4. `instance` makes an instance of the component, with a `state` of its own, and calls it.
@@ -36,6 +37,7 @@ mod permits;
 mod pipe;
 mod request;
 mod rewire;
+mod room;
 mod server;
 mod state;
 mod timer;

@@ -16,7 +16,7 @@ pub(crate) struct Lease {
     _permit: OwnedSemaphorePermit,
 }
 
-/// Those that do nothing give their permits back in less, and make room for another connection.
+/// Idle instances give their permits back, and idle connections make room, in less than this.
 pub(crate) const LONG: Duration = Duration::from_millis(100);
 
 /// All permits.
@@ -112,8 +112,7 @@ impl Permits {
     ///
     /// When as many wait as may.
     pub(crate) async fn acquire(self: Arc<Self>) -> Result<Lease, Full> {
-        let waiting = Waiting(&self.waiting);
-        let waited_before = self.begin_to_wait();
+        let (waiting, waited_before) = self.begin_to_wait();
         if let Some(lease) = (0..self.idle.len()).find_map(|thread| self.take_idle(thread)) {
             return Ok(lease);
         }
@@ -132,14 +131,14 @@ impl Permits {
         })
     }
 
-    /// Counts one more that waits. Returns how many did before.
-    fn begin_to_wait(&self) -> usize {
+    /// Counts one more that waits. Returns how many did before, too.
+    fn begin_to_wait(&self) -> (Waiting<'_>, usize) {
         let mut since = self.wanted_since();
         let waited_before = self.waiting.fetch_add(1, Ordering::SeqCst);
         if waited_before == 0 {
             *since = Instant::now();
         }
-        waited_before
+        (Waiting(&self.waiting), waited_before)
     }
 
     fn wanted_since(&self) -> MutexGuard<'_, Instant> {

@@ -14,8 +14,8 @@ const CAPACITY: usize = 256 * 1024;
 /// What a chunk costs besides its bytes, so that many small ones are not free.
 const CHUNK_COST: usize = 64;
 
-/// What a part of a file costs: no memory, but an open file. Sixteen parts, each with its head, are not
-/// too many: then a component need not wait for who takes them.
+/// What a part of a file costs: no memory, but an open file. Sixteen of them, each with its head, fit, so that
+/// a component need not wait for its client to send as many ranges as it may.
 const FILE_COST: usize = 8 * 1024;
 
 /// A piece of content.

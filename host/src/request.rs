@@ -5,7 +5,7 @@ use crate::deadline::{CpuMeter, OutOfTime, Ticks};
 use crate::http1::head::Head;
 use crate::http1::refusal::Refusal;
 use crate::instance::{Instance, Program, sentence};
-use crate::lane::{Lane, Place};
+use crate::lane::{Lane, Ticket};
 use crate::limits::OutOfMemory;
 use crate::pipe::{Chunk, Flow, Pipe};
 use crate::wasi::bindings::wasi::http::types::ErrorCode;
@@ -147,8 +147,8 @@ pub(crate) struct Call {
     failure: Option<wasmtime::Error>,
     pipe: Option<Arc<Pipe>>,
     lane: Arc<Lane>,
-    /// Its place there, if it was interrupted when it ran last.
-    place: Option<Place>,
+    /// Its place in turn there, if it was interrupted when it ran last.
+    ticket: Option<Ticket>,
 }
 
 impl Call {
@@ -196,15 +196,15 @@ impl Call {
             failure: None,
             pipe: None,
             lane: Arc::clone(lane),
-            place: None,
+            ticket: None,
         }
     }
 
     /// Lets the component run until it waits or returns.
     fn poll_guest(&mut self, context: &mut Context<'_>) {
         let Some(guest) = &mut self.guest else { return };
-        if let Some(place) = &mut self.place
-            && self.lane.poll_turn(context, place).is_pending()
+        if let Some(ticket) = &mut self.ticket
+            && self.lane.poll_turn(context, ticket).is_pending()
         {
             return;
         }
@@ -212,11 +212,11 @@ impl Call {
         self.exchange.cpu.resume();
         let polled = guest.as_mut().poll(context);
         self.exchange.cpu.suspend();
-        let place = self.place.take();
-        self.place = self
+        let ticket = self.ticket.take();
+        self.ticket = self
             .exchange
             .take_interruption()
-            .then(|| place.unwrap_or_default());
+            .then(|| ticket.unwrap_or_default());
         if let Poll::Ready((instance, result)) = polled {
             self.guest = None;
             match result {

@@ -49,19 +49,12 @@ fn only_the_directory_can_be_opened() {
 
 #[test]
 fn without_a_directory_nothing_can_be_opened() {
-    let cli = http_server::cli::Cli::read(["http-server", "--port=0", "--component", HOSTILE]);
-    let server = http_server::Server::bind(cli.unwrap().into_config()).unwrap();
-    let address = server.local_addr().unwrap();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build();
-        runtime
-            .unwrap()
-            .block_on(server.serve(std::future::pending()))
-    });
+    let server = Setup::new(Host::Ours)
+        .unmapped()
+        .flags(&["--component", HOSTILE])
+        .start();
     for path in ["/files/a.txt", "/", ".", "/etc/passwd"] {
-        let response = tests::Request::new(address, "GET", &format!("/open?{path}")).send();
+        let response = server.get(&format!("/open?{path}")).send();
         assert!(response.text().starts_with("Err("), "{path}");
     }
 }

@@ -1,15 +1,6 @@
 //! Content codings of files (RFC 9110 8.4).
 
 use super::*;
-use std::io::Read;
-
-fn gunzip(bytes: &[u8]) -> Vec<u8> {
-    let mut decoded = Vec::new();
-    flate2::read::GzDecoder::new(bytes)
-        .read_to_end(&mut decoded)
-        .expect("not gzip");
-    decoded
-}
 
 fn lines() -> String {
     (0..200_000)

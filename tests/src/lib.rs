@@ -27,5 +27,13 @@ pub fn eventually(mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// Lets time pass in which nothing is to happen.
+pub fn pass(duration: std::time::Duration) {
+    let end = std::time::Instant::now() + duration;
+    while let Some(rest) = end.checked_duration_since(std::time::Instant::now()) {
+        std::thread::park_timeout(rest);
+    }
+}
+
 /// The path of the component that misbehaves.
 pub const HOSTILE: &str = env!("HOSTILE");

@@ -13,7 +13,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a program, with these environment variables besides its own.
+    /// Starts a program, with these environment variables besides its own, and a cache folder of the tests.
     ///
     /// # Panics
     ///
@@ -25,7 +25,14 @@ impl Process {
         variables: &[(&str, &str)],
     ) -> Self {
         let mut command = Command::new(program);
+        // What the tester has set is for other servers.
+        for (variable, _) in std::env::vars_os() {
+            if variable.as_encoded_bytes().starts_with(b"HTTP_SERVER_") {
+                command.env_remove(variable);
+            }
+        }
         command
+            .env("XDG_CACHE_HOME", concat!(env!("OUT_DIR"), "/cache"))
             .args(arguments)
             .envs(variables.iter().copied())
             .stdin(Stdio::null())

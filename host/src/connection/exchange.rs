@@ -69,7 +69,7 @@ impl Connection {
         if let Err(refusal) = begun {
             return self.refuse(refusal, asked.method == Method::HEAD).await;
         }
-        // Where many compute, each that need not is a tick for the others.
+        // Each component that computes costs the others a tick: none is called for a client that has gone.
         if self.worker.lane.is_busy() && self.input.lock().is_broken_off() {
             return Next::BreakOff;
         }

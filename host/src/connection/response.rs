@@ -2,7 +2,8 @@
 
 use super::exchange::{Asked, Halt};
 use super::output::{read, shrunk, warm};
-use super::{Connection, Next, Progress, Stop};
+use super::sending::{Progress, Stop};
+use super::{Connection, Next};
 use crate::http1::response::{
     Persistence, ResponseFraming, is_without_content, write_chunk_size, write_head,
     write_last_chunk,

@@ -10,7 +10,7 @@ pub(crate) enum Refusal {
     RequestLine,
     /// The request target is none of the four forms (RFC 9112 3.2).
     Target,
-    /// An `https` URI, which nobody can be answered who asks for it here (RFC 9110 7.4).
+    /// An `https` URI: without TLS this server can't answer for it (RFC 9110 7.4).
     Scheme,
     /// The target is longer than the limit.
     TargetTooLong,

@@ -1,6 +1,6 @@
 //! `wasi:http/types.fields`
 
-use super::bindings::wasi::http::types::{HeaderError, Host, HostFields};
+use super::bindings::wasi::http::types::{ErrorCode, HeaderError, Host, HostFields, IoError};
 use crate::state::State;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
@@ -158,10 +158,7 @@ fn parse_value(name: &HeaderName, value: Vec<u8>) -> Result<HeaderValue, HeaderE
 }
 
 impl Host for State {
-    fn http_error_code(
-        &mut self,
-        error: Resource<super::bindings::wasi::http::types::IoError>,
-    ) -> Result<Option<super::bindings::wasi::http::types::ErrorCode>> {
+    fn http_error_code(&mut self, error: Resource<IoError>) -> Result<Option<ErrorCode>> {
         Ok(self.table.get(&error)?.downcast_ref().cloned())
     }
 }
