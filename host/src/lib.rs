@@ -35,6 +35,7 @@ mod listener;
 pub mod log;
 mod permits;
 mod pipe;
+mod refused;
 mod request;
 mod rewire;
 mod room;

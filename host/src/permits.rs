@@ -2,7 +2,6 @@
 
 use crate::config::Config;
 use crate::instance::Instance;
-use std::fmt::Display;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -26,7 +25,6 @@ pub(crate) struct Permits {
     most_waiting: usize,
     /// When the first of those that wait now began to. Locked while one begins: the two belong together.
     wanted_since: Mutex<Instant>,
-    pub(crate) refused: Refused,
     /// Somebody waits for a permit: who keeps one for an instance that does nothing may give it back.
     wanted: Notify,
     /// Instances that have served and may again, for any connection: a list for each thread, so that
@@ -38,31 +36,6 @@ pub(crate) struct Permits {
 #[derive(Debug)]
 pub(crate) struct Full;
 
-/// What is refused, counted, so that the log is not as long as there are refusals.
-#[derive(Debug, Default)]
-pub(crate) struct Refused(Mutex<(u64, Option<Instant>)>);
-
-impl Refused {
-    /// Counts one, and says so.
-    pub(crate) fn log(&self, why: impl Display) {
-        if let Some(count) = self.count(Instant::now()) {
-            tracing::warn!("requests were refused, because {why}: {count}");
-        }
-    }
-
-    /// Counts one. Returns how many there were since it was last said, where that is a second ago.
-    fn count(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (count, said) = &mut *state;
-        *count += 1;
-        if said.is_some_and(|said| now - said < Duration::from_secs(1)) {
-            return None;
-        }
-        *said = Some(now);
-        Some(std::mem::take(count))
-    }
-}
-
 impl Permits {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
@@ -70,7 +43,6 @@ impl Permits {
             waiting: AtomicUsize::new(0),
             most_waiting: config.limits.queue,
             wanted_since: Mutex::new(Instant::now()),
-            refused: Refused::default(),
             wanted: Notify::new(),
             idle: (0..config.threads.get())
                 .map(|_| Mutex::default())
@@ -194,16 +166,6 @@ mod tests {
 
     fn poll<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> Poll<T> {
         future.poll(&mut Context::from_waker(Waker::noop()))
-    }
-
-    #[test]
-    fn refusals_are_said_once_a_second() {
-        let refused = Refused::default();
-        let start = Instant::now();
-        for (milliseconds, expected) in [(0, Some(1)), (1, None), (999, None), (1000, Some(3))] {
-            let now = start + Duration::from_millis(milliseconds);
-            assert_eq!(refused.count(now), expected, "{milliseconds}");
-        }
     }
 
     #[test]

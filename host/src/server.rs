@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::instance::Program;
 use crate::listener::{Acceptor, Listeners};
 use crate::permits::Permits;
+use crate::refused::Refused;
 use crate::room::Room;
 use crate::worker::{Handle, Worker};
 use rustix::process::{Resource, getrlimit};
@@ -51,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) program: Arc<Program>,
     pub(crate) permits: Arc<Permits>,
+    pub(crate) refused: Arc<Refused>,
     pub(crate) room: Room,
     pub(crate) draining: CancellationToken,
     pub(crate) ending: CancellationToken,
@@ -87,6 +89,7 @@ impl Server {
             permits: Arc::new(Permits::new(&config)),
             config,
             program,
+            refused: Arc::default(),
             room: Room::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
@@ -141,6 +144,7 @@ impl Server {
             }
         }
         workers.finish(&shared, deadline).await;
+        shared.refused.say();
         let requests = shared.requests.load(Ordering::Relaxed);
         match shared.program.instances() {
             Some(instances) => {

@@ -15,6 +15,28 @@ fn end(process: Process) -> Vec<String> {
 }
 
 #[test]
+fn what_is_refused_is_counted() {
+    let (process, address) = hostile(&["--max-requests=1", "--max-queue=0"]);
+    let mut first = Connection::open(address).unwrap();
+    first
+        .send("GET /endless HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    assert_eq!(first.head().unwrap().status, 200);
+    for _ in 0..5 {
+        assert_eq!(Request::new(address, "GET", "/count").send().status, 503);
+    }
+    drop(first);
+    let lines = end(process);
+    let counts = lines.iter().map(|line| {
+        let (_, count) = line
+            .split_once("requests were refused, because as many wait as may: ")
+            .unwrap_or_else(|| panic!("{line}"));
+        count.parse::<u32>().unwrap()
+    });
+    assert_eq!(counts.sum::<u32>(), 5);
+}
+
+#[test]
 fn each_failure_is_a_line_with_its_request_and_its_cause() {
     let cases = [
         ("/trap-before", "unreachable"),

@@ -136,7 +136,7 @@ impl Connection {
             Halt::Failed(failure) => {
                 let refusal = failure.refusal();
                 if refusal == Refusal::Overloaded {
-                    self.worker.shared.permits.refused.log(failure);
+                    self.worker.shared.refused.log(failure);
                 } else {
                     tracing::error!(request = id, %asked, "{failure}");
                 }
@@ -165,7 +165,7 @@ impl Connection {
         }
         let deadline = Instant::now() + shared.config.timeouts.response;
         let refuse = |why| {
-            shared.permits.refused.log(why);
+            shared.refused.log(why);
             Halt::Refuse(Refusal::Overloaded)
         };
         let mut acquire = std::pin::pin!(Arc::clone(&shared.permits).acquire());
