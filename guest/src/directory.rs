@@ -70,8 +70,7 @@ pub trait Directory: Sized + 'static {
     ///
     /// # Errors
     ///
-    /// [`Error::Exists`] if something of this name is there; [`Error::NotPermitted`] or
-    /// [`Error::Unsupported`] where no file has two names; else as the file system says.
+    /// [`Error::Exists`] if something of this name is there; else as the file system says.
     fn link(&self, from: &str, to: &str) -> Result<(), Error>;
 
     /// Moves the file `from` to the name `to`, whatever file is there now.
@@ -203,8 +202,6 @@ pub enum Error {
     NoSpace,
     /// The operating system is short of memory, or of files that may be open.
     Exhausted,
-    /// The file system can't do this.
-    Unsupported,
     /// Any other failure, in the file system's words.
     Other(String),
 }

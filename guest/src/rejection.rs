@@ -259,7 +259,6 @@ impl From<directory::Error> for Rejection {
             Error::TooLarge => Self::ContentTooLarge,
             Error::NoSpace => Self::InsufficientStorage,
             Error::Exhausted => Self::Exhausted,
-            Error::Unsupported => Self::Storage("it can't do this".to_owned()),
             Error::Other(cause) => Self::Storage(cause),
         }
     }

@@ -118,7 +118,7 @@ enum IsolationMode {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Limits")]
 struct LimitArgs {
-    /// Connections at once; more wait
+    /// Connections at once; more wait, until one ends, or one that is idle or slow is closed
     #[arg(
         long,
         value_name = "N",

@@ -199,7 +199,10 @@ impl Acceptor {
                         match accepted {
                             Ok(stream) => return Some(stream),
                             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                            Err(error) if Trouble::of(&error) == Trouble::Connection => {}
+                            // What is not permitted stays so.
+                            Err(error)
+                                if Trouble::of(&error) == Trouble::Connection
+                                    && error.kind() != io::ErrorKind::PermissionDenied => {}
                             Err(error) => {
                                 tracing::warn!("connections that wait are not accepted: {error}");
                                 return None;

@@ -46,7 +46,20 @@ fn run(cli: Cli, log: &mut Log) -> anyhow::Result<()> {
             signal(SignalKind::terminate())?,
         )
     };
-    let server = Server::bind(cli.into_config())?;
+    let bound = runtime.block_on(async {
+        let config = cli.into_config();
+        tokio::select! {
+            bound = tokio::task::spawn_blocking(|| Server::bind(config)) => Some(bound),
+            _ = interrupt.recv() => None,
+            _ = terminate.recv() => None,
+        }
+    });
+    let Some(server) = bound else {
+        // Nothing is in flight. What takes long, a file that can't be read or code to compile, ends with the process.
+        runtime.shutdown_background();
+        return Ok(());
+    };
+    let server = server??;
     let address = server.local_addr()?;
     runtime.block_on(async {
         let stop = async {

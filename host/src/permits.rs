@@ -15,7 +15,7 @@ pub(crate) struct Lease {
     _permit: OwnedSemaphorePermit,
 }
 
-/// Idle instances give their permits back, and idle connections make room, in less than this.
+/// An idle instance gives its permit back, and an idle connection makes room, in less than this.
 pub(crate) const LONG: Duration = Duration::from_millis(100);
 
 /// All permits.

@@ -1,7 +1,7 @@
 //! [`Room`]: of the connections there may be, those that do nothing, or little, make room for more.
 
 use crate::permits::LONG;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -12,13 +12,17 @@ use tokio::time::{Instant, timeout};
 pub(crate) struct Room {
     is_wanted: AtomicBool,
     wanted: Notify,
+    /// How many wait until they are to make some.
+    idle: AtomicUsize,
     times: Mutex<Times>,
 }
 
 /// When room was wanted.
 #[derive(Debug)]
 struct Times {
-    /// Since when somebody always wanted some, one after the other.
+    /// Since when somebody wants some.
+    begun: Instant,
+    /// Since when somebody always did, one after the other.
     since: Instant,
     /// When it was last made.
     made: Instant,
@@ -33,11 +37,15 @@ const NEXT: Duration = Duration::from_millis(1);
 impl Room {
     pub(crate) fn new() -> Self {
         let now = Instant::now();
-        let (since, made) = (now, now);
         Self {
             is_wanted: AtomicBool::new(false),
             wanted: Notify::new(),
-            times: Mutex::new(Times { since, made }),
+            idle: AtomicUsize::new(0),
+            times: Mutex::new(Times {
+                begun: now,
+                since: now,
+                made: now,
+            }),
         }
     }
 
@@ -49,6 +57,7 @@ impl Room {
     pub(crate) async fn wanted_until<T>(&self, made: impl Future<Output = T>) -> T {
         {
             let (mut times, now) = (self.times(), Instant::now());
+            times.begun = now;
             if now > times.made + NEXT {
                 times.since = now;
             }
@@ -65,13 +74,20 @@ impl Room {
         }
     }
 
-    /// Whether somebody always wanted room, for longer than it takes those that are idle to make it.
+    /// Whether somebody wants room, for longer than it takes those that are idle to make it; or somebody
+    /// always did, where none is idle.
     pub(crate) fn is_wanted_for_long(&self, now: Instant) -> bool {
-        self.is_wanted.load(Ordering::SeqCst) && now >= self.times().since + LONG
+        if !self.is_wanted.load(Ordering::SeqCst) {
+            return false;
+        }
+        let times = self.times();
+        let nobody_is_idle = self.idle.load(Ordering::SeqCst) == 0;
+        now >= times.begun + LONG || nobody_is_idle && now >= times.since + LONG
     }
 
     /// Waits until it is to make room, behind those that wait for that already.
     pub(crate) async fn wanted(&self) {
+        let _idle = Idle::new(&self.idle);
         loop {
             self.wanted.notified().await;
             // It may be from when there was nobody to make room.
@@ -79,6 +95,22 @@ impl Room {
                 return;
             }
         }
+    }
+}
+
+/// One that is idle, until this is dropped.
+struct Idle<'a>(&'a AtomicUsize);
+
+impl<'a> Idle<'a> {
+    fn new(idle: &'a AtomicUsize) -> Self {
+        idle.fetch_add(1, Ordering::SeqCst);
+        Self(idle)
+    }
+}
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -143,6 +175,13 @@ mod tests {
             assert!(room.is_wanted_for_long(Instant::now() + LONG));
         });
         tokio::join!(wait(LONG), async {
+            assert!(room.is_wanted_for_long(Instant::now()));
+            // Whoever is idle makes room sooner than those who are slow.
+            let idle = Idle::new(&room.idle);
+            assert!(!room.is_wanted_for_long(Instant::now()));
+            // Unless it does not.
+            assert!(room.is_wanted_for_long(Instant::now() + LONG));
+            drop(idle);
             assert!(room.is_wanted_for_long(Instant::now()));
         });
         // Meanwhile nobody waited.

@@ -311,6 +311,27 @@ fn stop_during_download(arguments: &[&str]) -> (Process, Connection) {
     (process, busy)
 }
 
+/// Also while it starts, however long that takes: here, a file is never read to its end.
+#[test]
+fn a_signal_ends_it_before_it_listens() {
+    let folder = tempfile::tempdir().unwrap();
+    let fifo = folder.path().join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::RUSR).unwrap();
+    let component = format!("--component={}", fifo.display());
+    let process = start(&["--port=0", &component], &[]);
+    // Until it catches that, it is the signal that ends it.
+    let status = format!("/proc/{}/status", process.id());
+    let catches = || {
+        let status = std::fs::read_to_string(&status).unwrap();
+        let mut lines = status.lines();
+        let caught = lines.find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(caught.trim(), 16).unwrap() & 1 << (Signal::TERM.as_raw() - 1) != 0
+    };
+    tests::eventually(catches);
+    signal(&process, Signal::TERM);
+    assert_eq!(process.end().0.code(), Some(0));
+}
+
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let (process, _busy) = stop_during_download(&[]);

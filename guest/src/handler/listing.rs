@@ -91,7 +91,7 @@ impl<D: Directory> Listed<D> {
         self.below.as_ref().unwrap_or(&self.mapped)
     }
 
-    /// What is at `name`; nothing if that has vanished since the directory was read, or can't be asked for.
+    /// What is at `name`; nothing if that has vanished since the directory was read, or can't be looked at.
     /// A symbolic link stands for what it leads to, which may be anywhere in the mapped directory.
     fn metadata(&self, name: &str, is_link: bool) -> Result<Option<Metadata>, Error> {
         let metadata = if is_link {
@@ -100,15 +100,9 @@ impl<D: Directory> Listed<D> {
             self.itself().metadata(name)
         };
         match metadata {
-            Err(
-                Error::NotFound
-                | Error::NotDirectory
-                | Error::NameTooLong
-                | Error::Loop
-                | Error::NotPermitted
-                | Error::Access,
-            ) => Ok(None),
-            metadata => metadata.map(Some),
+            // That is not of this one: the list would be short.
+            Err(Error::Exhausted) => Err(Error::Exhausted),
+            metadata => Ok(metadata.ok()),
         }
     }
 }

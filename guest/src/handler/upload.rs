@@ -236,24 +236,26 @@ impl<D: Directory> Upload<'_, D> {
         let Some(temporary) = &self.temporary else {
             return Ok(());
         };
-        let mut turn = None;
-        if exclusive {
+        let _turn = if exclusive {
             match self.directory.link(temporary, name) {
-                // Where no file has two names, those who make one take turns.
-                Err(Error::NotPermitted | Error::Unsupported) => {
-                    turn = Some(Turn::wait(exchange, self.directory, name).map_err(failed)?);
-                    match self.directory.link_metadata(name) {
-                        Err(Error::NotFound) => {}
-                        Err(error) => return Err(failed(error)),
-                        Ok(_) => return Err(Rejection::PreconditionFailed),
-                    }
-                }
-                linked => return linked.map_err(failed),
+                Ok(()) => return Ok(()),
+                Err(
+                    error @ (Error::Exists | Error::NotFound | Error::NoSpace | Error::Exhausted),
+                ) => return Err(failed(error)),
+                // Where no file has two names, of which there are many errors, those who make one take turns.
+                Err(_) => {}
             }
-        }
+            let turn = Turn::wait(exchange, self.directory, name).map_err(failed)?;
+            match self.directory.link_metadata(name) {
+                Err(Error::NotFound) => Some(turn),
+                Err(error) => return Err(failed(error)),
+                Ok(_) => return Err(Rejection::PreconditionFailed),
+            }
+        } else {
+            None
+        };
         self.directory.rename(temporary, name).map_err(failed)?;
         self.temporary = None;
-        drop(turn);
         Ok(())
     }
 }

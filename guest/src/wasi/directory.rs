@@ -222,7 +222,6 @@ impl From<ErrorCode> for Error {
             | ErrorCode::ReadOnly
             | ErrorCode::CrossDevice
             | ErrorCode::Busy => Self::NotPermitted,
-            ErrorCode::Unsupported => Self::Unsupported,
             ErrorCode::Access => Self::Access,
             ErrorCode::FileTooLarge => Self::TooLarge,
             ErrorCode::InsufficientSpace | ErrorCode::Quota => Self::NoSpace,

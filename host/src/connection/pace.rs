@@ -12,8 +12,8 @@ pub(crate) struct Pace {
     pub(crate) rate: u64,
 }
 
-/// How often a client is looked at in the time that it may do nothing: whether it has done something, and
-/// whether others wait for its place.
+/// How often a client with a permit is looked at in the time that it may do nothing: whether it has done
+/// something, and whether others wait.
 const LOOKS: u32 = 4;
 
 /// Who may do nothing for no time is not looked at all the time.

@@ -99,7 +99,7 @@ impl Connection {
         let (mut last_taken, mut left) = (since, self.output.unacknowledged());
         let behind = left.saturating_sub(progress.moved);
         let written = progress.moved + *progress.behind.get_or_insert(behind);
-        let mut next_look = since + look;
+        let (mut next_look, mut is_last_look) = (since + look, false);
         poll_fn(|context| {
             if let Poll::Ready(written) = write(&mut self.output, context) {
                 return Poll::Ready(written.map_err(|_| Stop::Gone));
@@ -109,7 +109,8 @@ impl Connection {
             }
             loop {
                 let now = Instant::now();
-                if now >= next_look {
+                // Once more before it is given up.
+                if now >= next_look || is_last_look {
                     next_look = now + look;
                     let left_now = self.output.unacknowledged();
                     if left_now < left {
@@ -121,8 +122,13 @@ impl Connection {
                 let busy = shared.busy_pace(has_place);
                 let deadline = last_taken + pace.patience_if(busy, taken, waited);
                 if now >= deadline {
-                    return Poll::Ready(Err(Stop::TooSlow));
+                    if is_last_look {
+                        return Poll::Ready(Err(Stop::TooSlow));
+                    }
+                    is_last_look = true;
+                    continue;
                 }
+                is_last_look = false;
                 let mut until = deadline.min(next_look);
                 if self.has_instance() {
                     if now >= kept_until || wanted.as_mut().poll(context).is_ready() {

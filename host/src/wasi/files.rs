@@ -332,9 +332,9 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
         |mut store: StoreContextMut<'_, State>,
          (descriptor, offset): (Resource<Descriptor>, u64)| {
             let state = store.data_mut();
-            state.just_opened = None;
             let (file, place) = match state.readable(&descriptor, offset)? {
                 Ok(readable) => readable,
+                Err(ErrorCode::BadDescriptor) => return Ok((Err(ErrorCode::IsDirectory),)),
                 Err(code) => return Ok((Err(code),)),
             };
             if state.readers.len() >= MOST_READERS {
@@ -578,14 +578,15 @@ fn is_position(offset: u64) -> bool {
 impl State {
     /// A file to read, from such a position on, and where it is.
     fn readable(
-        &self,
+        &mut self,
         descriptor: &Resource<Descriptor>,
         offset: u64,
     ) -> Result<Result<(Arc<File>, Place), ErrorCode>> {
+        self.just_opened = None;
         let file = match self.table.get(descriptor)? {
             Descriptor::File(_) if !is_position(offset) => return Ok(Err(ErrorCode::Invalid)),
             Descriptor::File(file) => Arc::clone(&file.file),
-            Descriptor::Dir(_) => return Ok(Err(ErrorCode::IsDirectory)),
+            Descriptor::Dir(_) => return Ok(Err(ErrorCode::BadDescriptor)),
         };
         let (template, seen) = (&self.template, self.seen(descriptor));
         let device = seen.map(|seen| seen.device());
