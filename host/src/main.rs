@@ -46,20 +46,23 @@ fn run(cli: Cli, log: &mut Log) -> anyhow::Result<()> {
             signal(SignalKind::terminate())?,
         )
     };
-    let bound = runtime.block_on(async {
-        let config = cli.into_config();
-        tokio::select! {
-            bound = tokio::task::spawn_blocking(|| Server::bind(config)) => Some(bound),
-            _ = interrupt.recv() => None,
-            _ = terminate.recv() => None,
-        }
-    });
-    let Some(server) = bound else {
-        // Nothing is in flight. What takes long, a file that can't be read or code to compile, ends with the process.
-        runtime.shutdown_background();
-        return Ok(());
-    };
-    let server = server??;
+    let (starting, started) = tokio::sync::oneshot::channel::<()>();
+    let server = std::thread::scope(|scope| {
+        // It is this thread that compiles: another would keep 6 MiB.
+        scope.spawn(|| {
+            runtime.block_on(async {
+                tokio::select! {
+                    _ = started => {}
+                    // Nothing is in flight. What takes long, be it a file to read or code to compile, ends too.
+                    _ = interrupt.recv() => std::process::exit(0),
+                    _ = terminate.recv() => std::process::exit(0),
+                }
+            });
+        });
+        let server = Server::bind(cli.into_config());
+        drop(starting);
+        server
+    })?;
     let address = server.local_addr()?;
     runtime.block_on(async {
         let stop = async {
