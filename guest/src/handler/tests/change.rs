@@ -191,6 +191,29 @@ fn who_acts_on_a_condition_waits_for_its_turn() {
     }
 }
 
+/// Where no file can have two names, what was made by who had the turn before stays.
+#[test]
+fn who_creates_without_links_looks_again_in_its_turn() {
+    let directory = Memory::with(&[]);
+    directory.set_without_links();
+    let (turn, other) = (turn(), directory.clone());
+    directory.add(&turn);
+    directory.set_modified(&turn, request(&directory, Method::Put, "").now());
+    let response = Request {
+        pause: Box::new(move || {
+            other.add("a.txt");
+            other.remove_file(&turn).unwrap();
+        }),
+        ..request(&directory, Method::Put, "/files/a.txt")
+    };
+    let response = response.field("if-none-match", "*").send();
+    assert_eq!(
+        (response.status(), directory.names()),
+        (412, vec!["a.txt".to_owned()])
+    );
+    assert_eq!(directory.content("a.txt").as_deref(), Some(""));
+}
+
 #[test]
 fn the_turn_of_who_was_killed_is_over_in_ten_seconds() {
     let directory = alphabet();
