@@ -6,7 +6,7 @@ use http_server::cli::Cli;
 use http_server::log::{self, Log};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use std::process::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{self, SignalKind, signal};
 
 /// A request with an instance of its own allocates a hundred times. Measured; see ARCHITECTURE.md.
 #[global_allocator]
@@ -36,7 +36,7 @@ fn run(cli: Cli, log: &mut Log) -> anyhow::Result<()> {
         .build()
         .context("can't start")?;
     // From here on: the first process of a container is not ended by what it has not asked for.
-    let (mut interrupt, mut terminate) = {
+    let mut signals = {
         let _within = runtime.enter();
         // To write to a file that would be larger than the operating system permits ends who has not asked
         // for this signal; for others it is an error. Once asked for, it stays so.
@@ -54,8 +54,7 @@ fn run(cli: Cli, log: &mut Log) -> anyhow::Result<()> {
                 tokio::select! {
                     _ = started => {}
                     // Nothing is in flight. What takes long, be it a file to read or code to compile, ends too.
-                    _ = interrupt.recv() => std::process::exit(0),
-                    _ = terminate.recv() => std::process::exit(0),
+                    () = told_to_stop(&mut signals) => std::process::exit(0),
                 }
             });
         });
@@ -66,9 +65,9 @@ fn run(cli: Cli, log: &mut Log) -> anyhow::Result<()> {
     let address = server.local_addr()?;
     runtime.block_on(async {
         let stop = async {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            told_to_stop(&mut signals).await;
             tokio::spawn(async move {
-                tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+                told_to_stop(&mut signals).await;
                 // Asked twice: whatever is in flight, end now.
                 std::process::exit(1);
             });
@@ -77,6 +76,11 @@ fn run(cli: Cli, log: &mut Log) -> anyhow::Result<()> {
         server.serve(stop).await?;
         Ok(())
     })
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn told_to_stop((interrupt, terminate): &mut (unix::Signal, unix::Signal)) {
+    tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
 }
 
 /// Takes as many open files as the operating system allows: every connection is one.

@@ -106,11 +106,11 @@ impl Permits {
     /// Counts one more that waits. Returns how many did before, too.
     fn begin_to_wait(&self) -> (Waiting<'_>, usize) {
         let mut since = self.wanted_since();
-        let waited_before = self.waiting.fetch_add(1, Ordering::SeqCst);
+        let (waiting, waited_before) = Waiting::begin(&self.waiting);
         if waited_before == 0 {
             *since = Instant::now();
         }
-        (Waiting(&self.waiting), waited_before)
+        (waiting, waited_before)
     }
 
     fn wanted_since(&self) -> MutexGuard<'_, Instant> {
@@ -145,7 +145,15 @@ impl Permits {
 }
 
 /// One that waits, until it is dropped.
-struct Waiting<'a>(&'a AtomicUsize);
+pub(crate) struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    /// Counts one more. Returns how many there were before, too.
+    pub(crate) fn begin(count: &'a AtomicUsize) -> (Self, usize) {
+        let before = count.fetch_add(1, Ordering::SeqCst);
+        (Self(count), before)
+    }
+}
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {

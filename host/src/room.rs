@@ -1,6 +1,6 @@
 //! [`Room`]: of the connections there may be, those that do nothing, or little, make room for more.
 
-use crate::permits::LONG;
+use crate::permits::{LONG, Waiting};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -87,7 +87,7 @@ impl Room {
 
     /// Waits until it is to make room, behind those that wait for that already.
     pub(crate) async fn wanted(&self) {
-        let _idle = Idle::new(&self.idle);
+        let _idle = Waiting::begin(&self.idle);
         loop {
             self.wanted.notified().await;
             // It may be from when there was nobody to make room.
@@ -95,22 +95,6 @@ impl Room {
                 return;
             }
         }
-    }
-}
-
-/// One that is idle, until this is dropped.
-struct Idle<'a>(&'a AtomicUsize);
-
-impl<'a> Idle<'a> {
-    fn new(idle: &'a AtomicUsize) -> Self {
-        idle.fetch_add(1, Ordering::SeqCst);
-        Self(idle)
-    }
-}
-
-impl Drop for Idle<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -177,7 +161,7 @@ mod tests {
         tokio::join!(wait(LONG), async {
             assert!(room.is_wanted_for_long(Instant::now()));
             // Whoever is idle makes room sooner than those who are slow.
-            let idle = Idle::new(&room.idle);
+            let idle = Waiting::begin(&room.idle);
             assert!(!room.is_wanted_for_long(Instant::now()));
             // Unless it does not.
             assert!(room.is_wanted_for_long(Instant::now() + LONG));

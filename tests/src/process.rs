@@ -1,5 +1,6 @@
 //! A program under test.
 
+use crate::server::code_cache;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -32,7 +33,7 @@ impl Process {
             }
         }
         command
-            .env("XDG_CACHE_HOME", concat!(env!("OUT_DIR"), "/cache"))
+            .env("XDG_CACHE_HOME", code_cache())
             .args(arguments)
             .envs(variables.iter().copied())
             .stdin(Stdio::null())

@@ -224,7 +224,8 @@ fn binary(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn code_cache() -> PathBuf {
+/// The folder in which the servers of the tests keep code that they have compiled.
+pub(crate) fn code_cache() -> PathBuf {
     binary("test-code-cache")
 }
 

@@ -375,7 +375,7 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
                         let is_end = bytes.is_empty();
                         (Vec::from(bytes), is_end)
                     })
-                    .map_err(ErrorCode::from),))
+                    .map_err(|error| code(&error)),))
             })
         },
     )?;
@@ -384,18 +384,11 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
         |mut store: StoreContextMut<'_, State>,
          (descriptor, bytes, offset): (Resource<Descriptor>, Vec<u8>, u64)| {
             Box::new(async move {
-                let state = store.data_mut();
                 let written = bytes.len() as u64;
-                let file = match state.writable(&descriptor)? {
+                let mut writer = match store.data_mut().writer(&descriptor, Some(offset))? {
                     Ok(_) if !is_position(offset) => return Ok((Err(ErrorCode::Invalid),)),
-                    Ok(file) => file,
+                    Ok(writer) => writer,
                     Err(code) => return Ok((Err(code),)),
-                };
-                let mut writer = FileWriter {
-                    file,
-                    position: Some(offset),
-                    inline: state.template.inline,
-                    state: Writing::Ready,
                 };
                 writer.begin(bytes.into());
                 writer.wait().await;
@@ -413,13 +406,13 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
             if !is_position(offset) {
                 return Ok((Err(ErrorCode::Invalid),));
             }
-            Ok((store.data_mut().writer(&descriptor, Some(offset))?,))
+            Ok((store.data_mut().output_stream(&descriptor, Some(offset))?,))
         },
     )?;
     types.func_wrap(
         "[method]descriptor.append-via-stream",
         |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
-            Ok((store.data_mut().writer(&descriptor, None)?,))
+            Ok((store.data_mut().output_stream(&descriptor, None)?,))
         },
     )?;
     for (name, sync) in [
@@ -454,10 +447,18 @@ fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
 
 /// The code of a failure, also of those that wasmtime does not know.
 fn code(error: &io::Error) -> ErrorCode {
-    match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::DQUOT) => ErrorCode::Quota,
-        Some(Errno::ROFS) => ErrorCode::ReadOnly,
-        _ => ErrorCode::from(error),
+    let unknown = Errno::from_io_error(error).and_then(unknown_code);
+    unknown.unwrap_or_else(|| ErrorCode::from(error))
+}
+
+/// The code of a failure that wasmtime does not know. There is none for too many open files: the kernel has
+/// no room for another.
+pub(super) fn unknown_code(error: Errno) -> Option<ErrorCode> {
+    match error {
+        Errno::MFILE | Errno::NFILE => Some(ErrorCode::InsufficientMemory),
+        Errno::DQUOT => Some(ErrorCode::Quota),
+        Errno::ROFS => Some(ErrorCode::ReadOnly),
+        _ => None,
     }
 }
 
@@ -598,43 +599,58 @@ impl State {
         Ok(Ok((file, place)))
     }
 
-    /// A file to write.
-    fn writable(
+    /// What writes to a file: at such a position, or at its end.
+    fn writer(
         &mut self,
         descriptor: &Resource<Descriptor>,
-    ) -> Result<Result<Arc<File>, ErrorCode>> {
+        position: Option<u64>,
+    ) -> Result<Result<FileWriter, ErrorCode>> {
         self.writes = true;
         Ok(match self.table.get(descriptor)? {
             Descriptor::File(file) if file.perms.write_not_permitted() => {
                 Err(ErrorCode::NotPermitted)
             }
-            Descriptor::File(file) => Ok(Arc::clone(&file.file)),
+            Descriptor::File(file) => Ok(FileWriter {
+                file: Arc::clone(&file.file),
+                position,
+                inline: self.template.inline,
+                state: Writing::Ready,
+            }),
             Descriptor::Dir(_) => Err(ErrorCode::BadDescriptor),
         })
     }
 
-    fn writer(
+    /// The same as an `output-stream`.
+    fn output_stream(
         &mut self,
         descriptor: &Resource<Descriptor>,
         position: Option<u64>,
     ) -> Result<Result<Resource<DynOutputStream>, ErrorCode>> {
-        let file = match self.writable(descriptor)? {
-            Ok(file) => file,
-            Err(code) => return Ok(Err(code)),
-        };
-        let writer: DynOutputStream = Box::new(FileWriter {
-            file,
-            position,
-            inline: self.template.inline,
-            state: Writing::Ready,
-        });
-        Ok(Ok(self.table.push(writer)?))
+        Ok(match self.writer(descriptor, position)? {
+            Ok(writer) => Ok(self.table.push(Box::new(writer) as DynOutputStream)?),
+            Err(code) => Err(code),
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_failure_has_a_code_that_says_what_is_missing() {
+        let cases = [
+            (Errno::MFILE, ErrorCode::InsufficientMemory),
+            (Errno::NFILE, ErrorCode::InsufficientMemory),
+            (Errno::DQUOT, ErrorCode::Quota),
+            (Errno::ROFS, ErrorCode::ReadOnly),
+            (Errno::NOSPC, ErrorCode::InsufficientSpace),
+            (Errno::NOENT, ErrorCode::NoEntry),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(code(&error.into()), expected, "{error}");
+        }
+    }
 
     #[test]
     fn only_tmpfs_is_memory() {

@@ -5,6 +5,7 @@
 //! had, but for one that is not there, is wasmtime's; so is everything but opening where operations on files
 //! wait in a pool of threads.
 
+use super::files::unknown_code;
 use crate::state::State;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
@@ -189,14 +190,7 @@ impl State {
         let (opened, stat) = match opened {
             Ok(opened) => opened,
             Err(Errno::NOENT) => return Ok(Some(Err(ErrorCode::NoEntry))),
-            // These wasmtime does not know. There is no code for too many open files: the kernel has no
-            // room for another.
-            Err(Errno::MFILE | Errno::NFILE) => {
-                return Ok(Some(Err(ErrorCode::InsufficientMemory)));
-            }
-            Err(Errno::DQUOT) => return Ok(Some(Err(ErrorCode::Quota))),
-            Err(Errno::ROFS) => return Ok(Some(Err(ErrorCode::ReadOnly))),
-            Err(_) => return Ok(None),
+            Err(error) => return Ok(unknown_code(error).map(Err)),
         };
         let Some(stat) = stat else {
             // Its directory is another than it was.
