@@ -169,6 +169,20 @@ mod tests {
     }
 
     #[test]
+    fn a_line_without_end_is_split() {
+        let log = Arc::new(GuestLog::new(1, usize::MAX));
+        let mut stream = LogStream::new(log, Source::Stdout);
+        for (written, kept) in [
+            (LONGEST_LINE - 1, LONGEST_LINE - 1),
+            (1, 0),
+            (LONGEST_LINE + 1, 1),
+        ] {
+            stream.write(vec![b'x'; written].into()).unwrap();
+            assert_eq!(stream.line.len(), kept);
+        }
+    }
+
+    #[test]
     fn each_request_has_its_budget() {
         let log = GuestLog::new(1, 10);
         assert_eq!(log.take(6), (1, 6));

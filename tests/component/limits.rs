@@ -253,6 +253,30 @@ fn max_fields_431() {
     }
 }
 
+/// RFC 9112 2.2: at least one is ignored.
+#[test]
+fn empty_lines_400() {
+    let server = server(&[]);
+    for (lines, expected) in [(8, 200), (9, 400)] {
+        let request = "\r\n".repeat(lines) + "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        assert_eq!(status(&server, request), expected, "{lines}");
+    }
+}
+
+/// RFC 9112 9.6: who is refused may say what it has to say, but not for ever.
+#[test]
+fn content_after_a_refusal_ends_the_connection() {
+    let server = server(&["--max-content-size=1"]);
+    let mut connection = server.connect();
+    connection
+        .send("PUT /files/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000000\r\n\r\n")
+        .unwrap();
+    assert_eq!(connection.response("PUT").unwrap().status, 413);
+    let mebibyte = vec![b'x'; 1 << 20];
+    let sent = (0..1000).take_while(|_| connection.send(&mebibyte).is_ok());
+    assert!((16..100).contains(&sent.count()));
+}
+
 #[test]
 fn max_content_size_413() {
     let server = server(&["--max-content-size=10"]);
@@ -623,6 +647,26 @@ fn min_busy_rate_gives_the_place_to_who_waits() {
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| server.get("/").send().status);
         assert_eq!(trickle(&mut upload, b"x").unwrap().status, 408);
+        assert_eq!(waiting.join().unwrap(), 200);
+    });
+}
+
+#[test]
+fn min_busy_rate_gives_the_place_of_who_takes_a_response_slowly_to_who_waits() {
+    let server = hostile(&[
+        "--max-requests=1",
+        "--busy-timeout=300ms",
+        "--min-busy-rate=10GiB",
+        "--response-timeout=1h",
+    ]);
+    let mut endless = server.begin("/endless");
+    assert_eq!(endless.head().unwrap().status, 200);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.get("/count").send().status);
+        let taken = |_: &u32| matches!(endless.stream().read(&mut [0; 64]), Ok(1..));
+        // Much more than is on its way when it is cut off.
+        let most = 10_000_000;
+        assert!((0..most).take_while(taken).count() < most as usize);
         assert_eq!(waiting.join().unwrap(), 200);
     });
 }
