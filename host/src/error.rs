@@ -73,5 +73,12 @@ pub enum Error {
     Engine(String),
     /// The operating system refuses what a server needs: threads, timers.
     #[error("can't start the server: {0}")]
-    Start(#[from] io::Error),
+    Start(io::Error),
+}
+
+/// Not as its source, which would be said twice.
+impl From<io::Error> for Error {
+    fn from(cause: io::Error) -> Self {
+        Self::Start(cause)
+    }
 }

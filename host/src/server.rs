@@ -116,8 +116,8 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// As the operating system says, when there can be no threads.
-    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    /// [`Error::Start`], when there can be no threads.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
         let Self { listeners, shared } = self;
         let mut workers = Workers::start(&shared)?;
         let mut acceptor = listeners.accept_on_this_runtime()?;

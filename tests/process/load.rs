@@ -111,6 +111,20 @@ fn no_descriptor_at_all() {
     assert_eq!(get_a().text(), "a");
 }
 
+/// In whichever phase of starting they are missing.
+#[test]
+fn too_few_descriptors_to_start() {
+    for files in [8, 10, 12, 14, 16, 32] {
+        let flags = "--port=0 --no-code-cache --threads=32";
+        let limited = format!("ulimit -n {files} && exec \"$0\" {flags}");
+        let arguments = ["-c", &limited, env!("CARGO_BIN_EXE_http-server")];
+        let (status, _, stderr) = Process::start(Path::new("/bin/sh"), &arguments, &[]).end();
+        assert_eq!(status.code(), Some(1), "{stderr}");
+        let said = stderr.matches("Too many open files").count();
+        assert!(said == 1 && stderr.contains("can't start"), "{stderr}");
+    }
+}
+
 #[test]
 fn no_address_space_for_a_pool() {
     let (process, address) = serve_limited("ulimit -v 4000000", &["--threads=1"]);
