@@ -1,6 +1,7 @@
 //! Method and request target to [`Route`].
 
 use crate::rejection::Rejection;
+use percent_encoding::percent_decode_str;
 
 /// A request method (RFC 9110 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,21 +81,38 @@ pub fn route(method: Method, target: &str) -> Result<Route<'_>, Rejection> {
         return Err(Rejection::NotImplemented);
     }
     let (path, query) = target.split_at(target.find('?').unwrap_or(target.len()));
-    let reads = matches!(method, Get | Head);
-    let (allow, route) = match path {
-        "*" if method == Options => return Ok(Route::Options(None)),
-        "*" => return Err(Rejection::AsteriskForm),
+    if path == "*" {
+        return match method {
+            Options => Ok(Route::Options(None)),
+            _ => Err(Rejection::AsteriskForm),
+        };
+    }
+    let path = match path.strip_prefix('/') {
+        Some(path) => path,
         // The host may hand on an empty path of an absolute-form target as it came.
-        "/" | "" => (READ, reads.then_some(Route::Root)),
-        "/user-agent" => (READ, reads.then_some(Route::UserAgent)),
-        "/echo" => (
+        None if path.is_empty() => path,
+        None => return Err(Rejection::NoSuchTarget),
+    };
+    let (first, rest) = match path.split_once('/') {
+        Some((first, rest)) => (first, Some(rest)),
+        None => (path, None),
+    };
+    // A character is the same target encoded or not (RFC 9110 4.2.3).
+    let Ok(first) = percent_decode_str(first).decode_utf8() else {
+        return Err(Rejection::NoSuchTarget);
+    };
+    let reads = matches!(method, Get | Head);
+    let (allow, route) = match (&*first, rest) {
+        ("", None) => (READ, reads.then_some(Route::Root)),
+        ("user-agent", None) => (READ, reads.then_some(Route::UserAgent)),
+        ("echo", None) => (
             CONTENT,
             matches!(method, Post | Put).then_some(Route::EchoContent),
         ),
+        ("echo", Some(text)) => (READ, reads.then_some(Route::EchoText(text))),
         // The mapping itself can be read, and nothing else; content to it is refused as content
         // to any directory is.
-        "/files" | "/files/" => {
-            let path = path.strip_prefix("/files/");
+        ("files", path @ (None | Some(""))) => {
             let route = match method {
                 Get | Head => Some(Route::Read { path, query }),
                 Post | Put => {
@@ -106,25 +124,20 @@ pub fn route(method: Method, target: &str) -> Result<Route<'_>, Rejection> {
             };
             (READ, route)
         }
-        _ => {
-            if let Some(text) = path.strip_prefix("/echo/") {
-                (READ, reads.then_some(Route::EchoText(text)))
-            } else if let Some(path) = path.strip_prefix("/files/") {
-                let route = match method {
-                    Get | Head => Some(Route::Read {
-                        path: Some(path),
-                        query,
-                    }),
-                    Post => Some(Route::Create(path)),
-                    Put => Some(Route::Replace(path)),
-                    Delete => Some(Route::Delete(path)),
-                    _ => None,
-                };
-                (FILE, route)
-            } else {
-                return Err(Rejection::NoSuchTarget);
-            }
+        ("files", Some(path)) => {
+            let route = match method {
+                Get | Head => Some(Route::Read {
+                    path: Some(path),
+                    query,
+                }),
+                Post => Some(Route::Create(path)),
+                Put => Some(Route::Replace(path)),
+                Delete => Some(Route::Delete(path)),
+                _ => None,
+            };
+            (FILE, route)
         }
+        _ => return Err(Rejection::NoSuchTarget),
     };
     match route {
         Some(route) => Ok(route),
@@ -194,6 +207,14 @@ mod tests {
             (Method::Get, "/filesystem", Err(Rejection::NoSuchTarget)),
             (Method::Get, "//files/a", Err(Rejection::NoSuchTarget)),
             (Method::Get, "/nope", Err(Rejection::NoSuchTarget)),
+            // RFC 9110 4.2.3.
+            (Method::Get, "/%65cho/%61", Ok(Route::EchoText("%61"))),
+            (Method::Get, "/user%2Dagent", Ok(Route::UserAgent)),
+            (Method::Get, "/%66%69les/a", read(Some("a"), "")),
+            (Method::Get, "/files%2Fa", Err(Rejection::NoSuchTarget)),
+            (Method::Get, "/%2565cho/a", Err(Rejection::NoSuchTarget)),
+            (Method::Get, "/%ff/a", Err(Rejection::NoSuchTarget)),
+            (Method::Get, "files/a", Err(Rejection::NoSuchTarget)),
             (Method::Options, "/nope", Err(Rejection::NoSuchTarget)),
             (
                 Method::NotImplemented,
