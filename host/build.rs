@@ -1,8 +1,9 @@
-//! Builds the component that is bundled, and wires it anew.
+//! Builds the component that is bundled, and flattens it.
 
 mod component;
-#[path = "src/rewire/mod.rs"]
-mod rewire;
+#[expect(dead_code, reason = "the host needs more of it")]
+#[path = "src/flatten/mod.rs"]
+mod flatten;
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,13 +13,11 @@ fn main() -> std::io::Result<()> {
         return Ok(());
     };
     let bytes = fs::read(component)?;
-    let rewired = rewire::rewire(&bytes).unwrap_or_else(|| {
-        println!(
-            "cargo::warning=the component is wired in a way not known: its instances cost more"
-        );
-        bytes
-    });
-    let path = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("rewired.wasm");
-    println!("cargo::rustc-env=REWIRED={}", path.display());
-    fs::write(path, rewired)
+    let flat = flatten::flatten(&bytes).map(|flat| flat.module);
+    if flat.is_none() {
+        println!("cargo::warning=the component is wired in a way not known: it will be slower");
+    }
+    let path = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default()).join("flat.wasm");
+    println!("cargo::rustc-env=FLAT={}", path.display());
+    fs::write(path, flat.unwrap_or_default())
 }

@@ -1,27 +1,29 @@
 //! The engine, the component and the linker, made once; instances of it, made on demand.
 
+use crate::abi;
 use crate::code_cache;
 use crate::config::{Component as Source, Config, FileIo, Isolation, Mapping};
 use crate::deadline::{OutOfTime, Ticker, Ticks};
 use crate::error::Error;
+use crate::flatten::{self, Flat, flatten};
 use crate::lane::lap;
 use crate::limits::{Growth, InstanceLimits, OutOfMemory};
 use crate::request::Exchange;
-use crate::rewire::rewire;
 use crate::state::{State, Template};
 use crate::wasi;
 use crate::wasi::bindings::{Proxy, ProxyPre};
 use crate::wasi::files::memory_device;
-use crate::wasi::incoming::IncomingRequest;
+use crate::wasi::incoming::{IncomingRequest, REQUEST};
+use crate::wasi::outgoing::OUTPARAM;
 use rustix::fs::StatVfsMountFlags;
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use wasmtime::component::{Component, Linker, Resource, ResourceTable};
+use wasmtime::component::{Component, Resource, ResourceTable};
 use wasmtime::{
-    Cache, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourcesRequired, Store,
-    UpdateDeadline,
+    Cache, Engine, Extern, InstanceAllocationStrategy, InstancePre, Module, ModuleExport,
+    PoolingAllocationConfig, ResourcesRequired, Store, TypedFunc, UpdateDeadline,
 };
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::preopens;
@@ -30,8 +32,8 @@ use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 /// The component that is bundled.
 pub static COMPONENT: &[u8] = include_bytes!(env!("COMPONENT"));
 
-/// The same, wired anew: what is run.
-pub(crate) static REWIRED: &[u8] = include_bytes!(env!("REWIRED"));
+/// The same, flattened: what is run. Empty, if it can't be.
+pub(crate) static FLAT: &[u8] = include_bytes!(env!("FLAT"));
 
 /// The name of the preopen that the directory is mapped as.
 const PREOPEN: &str = "/files";
@@ -51,9 +53,21 @@ const KEPT_RESIDENT: usize = 256 * 1024;
 
 /// A component, compiled and linked: ready to be instantiated.
 pub(crate) struct Program {
-    pre: ProxyPre<State>,
+    linked: Linked,
     template: Arc<Template>,
     ticker: Ticker,
+}
+
+/// What instances are made of.
+enum Linked {
+    /// The component, flattened.
+    Flat {
+        pre: InstancePre<State>,
+        memory: ModuleExport,
+        handle: ModuleExport,
+    },
+    /// The component as it is.
+    Whole(ProxyPre<State>),
 }
 
 impl Program {
@@ -63,7 +77,6 @@ impl Program {
     ///
     /// A component that can't serve here, or a directory that can't be served, is refused.
     pub(crate) fn load(config: &Config) -> Result<Arc<Self>, Error> {
-        let (name, bytes) = read(&config.component)?;
         let limits = config.instance_limits();
         let file_system = file_system(config.mapping.as_ref());
         let inline = is_inline(config, file_system);
@@ -79,57 +92,10 @@ impl Program {
             inline,
             reads_directories_inline: inline && !file_system.is_some_and(is_layered),
         };
-
-        let cache = config.code_cache.as_deref().and_then(code_cache::open);
-        let compile = |memories, tables| {
-            let engine = engine(config, cache.clone(), limits, memories, tables)?;
-            let component = Component::from_binary(&engine, &bytes);
-            component.map_err(|error| Error::Compile {
-                name: name.clone(),
-                cause: sentence(&error),
-            })
-        };
-        let usual = compile(USUAL_MEMORIES, USUAL_TABLES);
-        let needs = match &usual {
-            Ok(component) => component.resources_required(),
-            // What does not fit the usual pool may be a component all the same.
-            Err(_) => Component::from_binary(&Engine::default(), &bytes)
-                .ok()
-                .and_then(|component| component.resources_required()),
-        };
-        if let Some(needs) = &needs {
-            check_size(needs, &name, limits)?;
-        }
-        let begins_with = needs.as_ref().and_then(|it| it.max_initial_memory_size);
-        if config.isolation != Isolation::Request
-            && begins_with
-                .is_some_and(|pages| pages.saturating_mul(PAGE) > config.limits.kept_memory as u64)
-        {
-            tracing::warn!(
-                "no instance serves twice: each begins with more than --max-kept-memory"
-            );
-        }
-        let component = match needs {
-            Some(needs)
-                if needs.num_memories > USUAL_MEMORIES || needs.num_tables > USUAL_TABLES =>
-            {
-                compile(needs.num_memories, needs.num_tables)?
-            }
-            _ => usual?,
-        };
-
-        let mut linker = Linker::new(component.engine());
-        wasi::add_to_linker(&mut linker, inline)
-            .map_err(|error| Error::Engine(sentence(&error)))?;
-        let pre = linker.instantiate_pre(&component);
-        let pre = pre.map_err(|error| Error::Import {
-            name: name.clone(),
-            cause: sentence(&error),
-        })?;
-        let pre = ProxyPre::new(pre).map_err(|_| Error::Export { name })?;
-        let ticker = Ticker::start(component.engine().clone())?;
+        let linked = Linked::load(config)?;
+        let ticker = Ticker::start(linked.engine().clone())?;
         Ok(Arc::new(Self {
-            pre,
+            linked,
             template: Arc::new(template),
             ticker,
         }))
@@ -137,8 +103,11 @@ impl Program {
 
     /// How many instances there are, if there is a pool that knows.
     pub(crate) fn instances(&self) -> Option<u64> {
-        let pool = self.pre.engine().pooling_allocator_metrics()?;
-        Some(pool.component_instances())
+        let pool = self.linked.engine().pooling_allocator_metrics()?;
+        Some(match self.linked {
+            Linked::Flat { .. } => pool.core_instances(),
+            Linked::Whole(_) => pool.component_instances(),
+        })
     }
 
     pub(crate) fn ticks(&self) -> &Arc<Ticks> {
@@ -158,7 +127,7 @@ impl Program {
     pub(crate) fn store(&self, exchange: &Arc<Exchange>) -> Store<State> {
         let limits = self.template.limits;
         let state = State::new(Arc::clone(&self.template), Arc::clone(exchange));
-        let mut store = Store::new(self.pre.engine(), state);
+        let mut store = Store::new(self.linked.engine(), state);
         store.limiter(|state| state);
         store.set_hostcall_fuel(limits.call_size);
         store.set_max_component_handles(limits.handles);
@@ -187,19 +156,178 @@ impl Program {
         &self,
         mut store: Store<State>,
     ) -> wasmtime::Result<Instance> {
-        let proxy = self.pre.instantiate_async(&mut store).await?;
+        let export = match &self.linked {
+            Linked::Flat {
+                pre,
+                memory,
+                handle,
+            } => {
+                let instance = pre.instantiate_async(&mut store).await?;
+                let memory = instance.get_module_export(&mut store, memory);
+                store.data_mut().main_memory = memory.and_then(Extern::into_memory);
+                let handle = instance.get_module_export(&mut store, handle);
+                let handle = handle.and_then(Extern::into_func);
+                let handle = handle.ok_or_else(|| wasmtime::format_err!("it is gone"))?;
+                Export::Flat(handle.typed(&store)?)
+            }
+            Linked::Whole(pre) => Export::Whole(pre.instantiate_async(&mut store).await?),
+        };
         Ok(Instance {
             store,
-            proxy,
+            export,
             served: 0,
         })
     }
 }
 
+impl Linked {
+    fn engine(&self) -> &Engine {
+        match self {
+            Self::Flat { pre, .. } => pre.module().engine(),
+            Self::Whole(pre) => pre.engine(),
+        }
+    }
+
+    fn load(config: &Config) -> Result<Self, Error> {
+        let (name, whole) = match &config.component {
+            Source::Bundled => ("the bundled component".to_owned(), Cow::from(COMPONENT)),
+            Source::File(path) => {
+                let bytes = std::fs::read(path).map_err(|cause| Error::Read {
+                    path: path.clone(),
+                    cause,
+                })?;
+                (path.display().to_string(), bytes.into())
+            }
+        };
+        let flat = match &config.component {
+            Source::Bundled => (!FLAT.is_empty()).then(|| Flat {
+                module: FLAT.into(),
+                imports: Vec::new(),
+            }),
+            Source::File(_) => flatten(&whole),
+        };
+        let cache = config.code_cache.as_deref().and_then(code_cache::open);
+        // What is wrong with a component is said of it as it is.
+        let flat = flat.and_then(|flat| Self::flat(config, cache.as_ref(), &name, &flat));
+        match flat {
+            Some(flat) => Ok(flat),
+            None => Self::whole(config, cache.as_ref(), name, &whole),
+        }
+    }
+
+    /// Compiles and links a flattened component; nothing if that can't be linked.
+    fn flat(config: &Config, cache: Option<&Cache>, name: &str, flat: &Flat) -> Option<Self> {
+        let module: Module = compile(config, cache, name, &flat.module).ok()?;
+        let interfaces = wasi::interfaces(module.engine()).ok()?;
+        if !flat.imports.iter().all(|import| interfaces.have(import)) {
+            return None;
+        }
+        Some(Self::Flat {
+            pre: interfaces.core.instantiate_pre(&module).ok()?,
+            memory: module.get_export_index(flatten::MEMORY)?,
+            handle: module.get_export_index(flatten::HANDLE)?,
+        })
+    }
+
+    /// Compiles and links a component as it is.
+    fn whole(
+        config: &Config,
+        cache: Option<&Cache>,
+        name: String,
+        whole: &[u8],
+    ) -> Result<Self, Error> {
+        let component: Component = compile(config, cache, &name, whole)?;
+        let interfaces = wasi::interfaces(component.engine());
+        let interfaces = interfaces.map_err(|error| Error::Engine(sentence(&error)))?;
+        let pre = interfaces.component.instantiate_pre(&component);
+        let pre = pre.map_err(|error| Error::Import {
+            name: name.clone(),
+            cause: sentence(&error),
+        })?;
+        let pre = ProxyPre::new(pre).map_err(|_| Error::Export { name })?;
+        Ok(Self::Whole(pre))
+    }
+}
+
+/// What is compiled.
+trait Code: Sized {
+    fn compile(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Self>;
+
+    /// What an instance of it needs; nothing if nobody can say.
+    fn needs(&self) -> Option<ResourcesRequired>;
+}
+
+impl Code for Component {
+    fn compile(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Self> {
+        Self::from_binary(engine, bytes)
+    }
+
+    fn needs(&self) -> Option<ResourcesRequired> {
+        self.resources_required()
+    }
+}
+
+impl Code for Module {
+    fn compile(engine: &Engine, bytes: &[u8]) -> wasmtime::Result<Self> {
+        Self::from_binary(engine, bytes)
+    }
+
+    fn needs(&self) -> Option<ResourcesRequired> {
+        Some(self.resources_required())
+    }
+}
+
+/// Compiles code, for a pool with places for its instances.
+fn compile<C: Code>(
+    config: &Config,
+    cache: Option<&Cache>,
+    name: &str,
+    bytes: &[u8],
+) -> Result<C, Error> {
+    let limits = config.instance_limits();
+    let compile = |memories, tables| {
+        let engine = engine(config, cache.cloned(), limits, memories, tables)?;
+        C::compile(&engine, bytes).map_err(|error| Error::Compile {
+            name: name.to_owned(),
+            cause: sentence(&error),
+        })
+    };
+    let usual = compile(USUAL_MEMORIES, USUAL_TABLES);
+    let needs = match &usual {
+        Ok(code) => code.needs(),
+        // What does not fit the usual pool may be a component all the same.
+        Err(_) => C::compile(&Engine::default(), bytes)
+            .ok()
+            .and_then(|code| code.needs()),
+    };
+    if let Some(needs) = &needs {
+        check_size(needs, name, limits)?;
+    }
+    let begins_with = needs.as_ref().and_then(|it| it.max_initial_memory_size);
+    if config.isolation != Isolation::Request
+        && begins_with
+            .is_some_and(|pages| pages.saturating_mul(PAGE) > config.limits.kept_memory as u64)
+    {
+        tracing::warn!("no instance serves twice: each begins with more than --max-kept-memory");
+    }
+    match needs {
+        Some(needs) if needs.num_memories > USUAL_MEMORIES || needs.num_tables > USUAL_TABLES => {
+            compile(needs.num_memories, needs.num_tables)
+        }
+        _ => usual,
+    }
+}
+
+/// The function of the component that answers a request.
+enum Export {
+    Flat(TypedFunc<(u32, u32), ()>),
+    Whole(Proxy),
+}
+
 /// An instance of the component, in a store of its own.
 pub(crate) struct Instance {
     store: Store<State>,
-    proxy: Proxy,
+    export: Export,
     /// How many requests it has answered.
     pub(crate) served: u32,
 }
@@ -218,13 +346,18 @@ impl Instance {
         self.served += 1;
         self.store.data_mut().begin(exchange, request);
         self.store.set_epoch_deadline(1);
-        // There is one request and one answer at a time: their handles need no number.
-        let (request, answer) = (Resource::new_own(0), Resource::new_own(0));
-        let result = self
-            .proxy
-            .wasi_http_incoming_handler()
-            .call_handle(&mut self.store, request, answer)
-            .await;
+        let (request, answer) = (Resource::new_own(REQUEST), Resource::new_own(OUTPARAM));
+        let store = &mut self.store;
+        let result = match &self.export {
+            Export::Flat(handle) => {
+                let handles = (abi::handle(&request), abi::handle(&answer));
+                handle.call_async(store, handles).await
+            }
+            Export::Whole(proxy) => {
+                let handler = proxy.wasi_http_incoming_handler();
+                handler.call_handle(store, request, answer).await
+            }
+        };
         match result {
             Err(error) if !error.is::<OutOfTime>() && self.store.data().memory.is_short() => {
                 Err(OutOfMemory.into())
@@ -249,20 +382,6 @@ pub(crate) fn sentence(error: &wasmtime::Error) -> String {
     // The context that wasmtime adds to a trap is the backtrace.
     causes.retain(|cause| !cause.starts_with("error while executing at wasm backtrace"));
     causes.join(": ")
-}
-
-/// The name of a component, and its bytes: wired anew if they can be.
-fn read(source: &Source) -> Result<(String, Cow<'static, [u8]>), Error> {
-    let path = match source {
-        Source::Bundled => return Ok(("the bundled component".to_owned(), REWIRED.into())),
-        Source::File(path) => path,
-    };
-    let bytes = std::fs::read(path).map_err(|cause| Error::Read {
-        path: path.clone(),
-        cause,
-    })?;
-    let bytes = rewire(&bytes).unwrap_or(bytes);
-    Ok((path.display().to_string(), bytes.into()))
 }
 
 /// Whether an instance has what it begins with within its limits.
@@ -425,4 +544,28 @@ fn engine(
             .memory_guard_size(0);
         Engine::new(&settings).map_err(|error| Error::Engine(sentence(&error)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Cli;
+
+    /// Whether a component is run flattened, and not as it is.
+    fn is_flat(bytes: &[u8]) -> bool {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.wasm");
+        std::fs::write(&path, bytes).unwrap();
+        let path = path.to_str().unwrap();
+        let flags = ["http-server", "--no-code-cache", "--component", path];
+        let program = Program::load(&Cli::read(flags).unwrap().into_config()).unwrap();
+        matches!(program.linked, Linked::Flat { .. })
+    }
+
+    #[test]
+    fn components_are_flattened_where_that_makes_no_difference() {
+        let hostile = std::fs::read(::tests::HOSTILE).unwrap();
+        assert!(is_flat(COMPONENT) && is_flat(&hostile));
+        assert!(!is_flat(&::tests::unflattened(COMPONENT.to_vec())));
+    }
 }

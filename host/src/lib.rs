@@ -18,6 +18,7 @@
 //!
 //! The host knows no route and no file; the component knows no connection and no limit.
 
+mod abi;
 #[doc(hidden)]
 pub mod bench;
 pub mod cli;
@@ -26,6 +27,7 @@ pub mod config;
 mod connection;
 mod deadline;
 mod error;
+mod flatten;
 mod guest_log;
 mod http1;
 mod instance;
@@ -37,7 +39,6 @@ mod permits;
 mod pipe;
 mod refused;
 mod request;
-mod rewire;
 mod room;
 mod server;
 mod state;

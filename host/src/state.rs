@@ -1,5 +1,6 @@
 //! [`State`]: what a store holds, and nothing else.
 
+use crate::abi::Lowering;
 use crate::guest_log::GuestLog;
 use crate::limits::{Growth, InstanceLimits, MemoryLimiter};
 use crate::pipe::Pipe;
@@ -12,7 +13,7 @@ use rustix::fs::Statx;
 use std::fs::File;
 use std::sync::Arc;
 use wasmtime::component::ResourceTable;
-use wasmtime::{ResourceLimiter, Result};
+use wasmtime::{Memory, ResourceLimiter, Result};
 use wasmtime_wasi::clocks::{WasiClocksCtx, WasiClocksCtxView};
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtx, WasiFilesystemCtxView};
 
@@ -43,6 +44,10 @@ pub(crate) struct State {
     clocks: WasiClocksCtx,
     pub(crate) memory: MemoryLimiter,
     pub(crate) log: Arc<GuestLog>,
+    /// The memory of a flattened component.
+    pub(crate) main_memory: Option<Memory>,
+    /// A result that a flattened component makes room for.
+    pub(crate) lowering: Option<Lowering>,
     /// What the instance shares with the connection it answers.
     pub(crate) exchange: Arc<Exchange>,
     /// The method of the request that is answered.
@@ -79,6 +84,8 @@ impl State {
             clocks: WasiClocksCtx::default(),
             memory: MemoryLimiter::default(),
             log: Arc::new(GuestLog::new(exchange.id, limits.log_size)),
+            main_memory: None,
+            lowering: None,
             exchange,
             method: Method::GET,
             request: None,

@@ -12,7 +12,7 @@ mod server;
 
 pub use client::{Connection, Request, Response, decode_chunked};
 pub use process::Process;
-pub use server::{Host, Setup, TestServer};
+pub use server::{Host, Setup, TestServer, unflattened};
 
 /// Waits until something is so that comes to be by itself.
 ///

@@ -10,6 +10,9 @@ use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+/// With this variable set, our host runs all components as they are, and none flattened.
+const UNFLATTENED: &str = "HTTP_SERVER_TESTS_UNFLATTENED";
+
 /// The host that a case runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Host {
@@ -27,6 +30,7 @@ pub struct Setup {
     read_only: bool,
     variables: Vec<(String, String)>,
     flags: Vec<String>,
+    is_whole: bool,
 }
 
 /// A server, until it is dropped.
@@ -61,6 +65,7 @@ impl Setup {
             read_only: false,
             variables: Vec::new(),
             flags: Vec::new(),
+            is_whole: false,
         }
     }
 
@@ -120,6 +125,15 @@ impl Setup {
         }
     }
 
+    /// Has our host run the component as it is, and not flattened.
+    #[must_use]
+    pub fn unflattened(self) -> Self {
+        Self {
+            is_whole: true,
+            ..self
+        }
+    }
+
     /// Maps no directory.
     #[must_use]
     pub fn unmapped(self) -> Self {
@@ -158,9 +172,25 @@ impl Setup {
                 .iter()
                 .map(|(name, value)| format!("--env={name}={value}")),
         );
-        arguments.extend(self.flags);
+        let component = self.directory.path().with_extension("wasm");
+        let is_whole = self.is_whole || std::env::var_os(UNFLATTENED).is_some();
+        let mut flags = self.flags;
+        if is_whole {
+            let at = flags.iter().position(|flag| flag == "--component");
+            let bytes = match at {
+                Some(at) => std::fs::read(flags.remove(at + 1)).expect("no component"),
+                None => COMPONENT.to_vec(),
+            };
+            std::fs::write(&component, unflattened(bytes)).expect("no file");
+            flags.retain(|flag| flag != "--component");
+            flags.push(format!("--component={}", component.display()));
+        }
+        arguments.extend(flags);
         let config = Cli::read(arguments).expect("wrong flags").into_config();
         let server = Server::bind(config).expect("no server");
+        if is_whole {
+            std::fs::remove_file(component).expect("no file");
+        }
         let address = server.local_addr().expect("no address");
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || {
@@ -213,6 +243,18 @@ impl Setup {
             running: Running::Process(process),
         }
     }
+}
+
+/// The same component, in a form that our host does not flatten: with a component inside that has a module,
+/// of which there is no instance.
+#[must_use]
+pub fn unflattened(mut component: Vec<u8>) -> Vec<u8> {
+    const MODULE: &[u8] = b"\x01\x08\0asm\x01\0\0\0";
+    const HEADER: &[u8] = b"\0asm\x0d\0\x01\0";
+    component.push(4);
+    component.push((HEADER.len() + MODULE.len()) as u8);
+    component.extend([HEADER, MODULE].concat());
+    component
 }
 
 /// A binary of this package's, which is beside the folder that the test runs in.

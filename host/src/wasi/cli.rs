@@ -1,38 +1,76 @@
 //! `wasi:cli` and `wasi:random`: the operator's environment, no arguments, no stdin, output to the log.
 
+use super::interface::Interfaces;
 use crate::guest_log::{LogStream, Source};
 use crate::state::State;
-use wasmtime::component::{HasSelf, Linker, Resource};
+use wasmtime::component::Resource;
 use wasmtime::{Result, bail, ensure};
-use wasmtime_wasi::p2::bindings::{cli, random};
 use wasmtime_wasi::p2::pipe::ClosedInputStream;
 use wasmtime_wasi::p2::{DynInputStream, DynOutputStream};
 
-type TerminalInput = cli::terminal_input::TerminalInput;
-type TerminalOutput = cli::terminal_output::TerminalOutput;
+/// There are no terminals.
+enum TerminalInput {}
+enum TerminalOutput {}
 
-pub(super) fn add_to_linker(
-    linker: &mut Linker<State>,
-    state: fn(&mut State) -> &mut State,
-) -> Result<()> {
-    type Own = HasSelf<State>;
-    cli::environment::add_to_linker::<_, Own>(linker, state)?;
-    cli::exit::add_to_linker::<_, Own>(linker, state)?;
-    cli::stdin::add_to_linker::<_, Own>(linker, state)?;
-    cli::stdout::add_to_linker::<_, Own>(linker, state)?;
-    cli::stderr::add_to_linker::<_, Own>(linker, state)?;
-    cli::terminal_input::add_to_linker::<_, Own>(linker, state)?;
-    cli::terminal_output::add_to_linker::<_, Own>(linker, state)?;
-    cli::terminal_stdin::add_to_linker::<_, Own>(linker, state)?;
-    cli::terminal_stdout::add_to_linker::<_, Own>(linker, state)?;
-    cli::terminal_stderr::add_to_linker::<_, Own>(linker, state)?;
-    random::random::add_to_linker::<_, Own>(linker, state)?;
+pub(super) fn add(all: &mut Interfaces) -> Result<()> {
+    let mut environment = all.add("wasi:cli/environment")?;
+    environment
+        .import::<fn(u32) -> u64>("get-environment")
+        .function(State::get_environment)?;
+    environment
+        .import::<fn(u32) -> u64>("get-arguments")
+        .function(State::get_arguments)?;
+    environment
+        .import::<fn(u32) -> u64>("initial-cwd")
+        .function(State::initial_cwd)?;
+    let mut exit = all.add("wasi:cli/exit")?;
+    exit.import::<fn(u32)>("exit").procedure(State::exit)?;
+    exit.import::<fn(u32)>("exit-with-code")
+        .procedure(State::exit_with_code)?;
+    all.add("wasi:cli/stdin")?
+        .import::<fn() -> u32>("get-stdin")
+        .function(State::get_stdin)?;
+    all.add("wasi:cli/stdout")?
+        .import::<fn() -> u32>("get-stdout")
+        .function(State::get_stdout)?;
+    all.add("wasi:cli/stderr")?
+        .import::<fn() -> u32>("get-stderr")
+        .function(State::get_stderr)?;
+    all.add("wasi:cli/terminal-input")?
+        .resource("terminal-input", State::drop_terminal::<TerminalInput>)?;
+    all.add("wasi:cli/terminal-output")?
+        .resource("terminal-output", State::drop_terminal::<TerminalOutput>)?;
+    all.add("wasi:cli/terminal-stdin")?
+        .import::<fn(u32)>("get-terminal-stdin")
+        .function(State::no_terminal::<TerminalInput>)?;
+    all.add("wasi:cli/terminal-stdout")?
+        .import::<fn(u32)>("get-terminal-stdout")
+        .function(State::no_terminal::<TerminalOutput>)?;
+    all.add("wasi:cli/terminal-stderr")?
+        .import::<fn(u32)>("get-terminal-stderr")
+        .function(State::no_terminal::<TerminalOutput>)?;
+
+    let mut random = all.add("wasi:random/random")?;
+    random
+        .import::<fn(u64, u32) -> u64>("get-random-bytes")
+        .function(State::random_bytes)?;
+    random
+        .import::<fn() -> u64>("get-random-u64")
+        .function(State::random_u64)?;
     // Weaker than `random`, so no further authority; Rust's hash maps import the seed unasked.
-    random::insecure::add_to_linker::<_, Own>(linker, state)?;
-    random::insecure_seed::add_to_linker::<_, Own>(linker, state)
+    let mut insecure = all.add("wasi:random/insecure")?;
+    insecure
+        .import::<fn(u64, u32) -> u64>("get-insecure-random-bytes")
+        .function(State::random_bytes)?;
+    insecure
+        .import::<fn() -> u64>("get-insecure-random-u64")
+        .function(State::random_u64)?;
+    all.add("wasi:random/insecure-seed")?
+        .import::<fn(u32)>("insecure-seed")
+        .function(State::random_seed)
 }
 
-impl cli::environment::Host for State {
+impl State {
     fn get_environment(&mut self) -> Result<Vec<(String, String)>> {
         Ok(self.template.environment.clone())
     }
@@ -44,9 +82,7 @@ impl cli::environment::Host for State {
     fn initial_cwd(&mut self) -> Result<Option<String>> {
         Ok(None)
     }
-}
 
-impl cli::exit::Host for State {
     fn exit(&mut self, status: Result<(), ()>) -> Result<()> {
         bail!(
             "the component called exit with {}",
@@ -57,22 +93,26 @@ impl cli::exit::Host for State {
     fn exit_with_code(&mut self, code: u8) -> Result<()> {
         bail!("the component called exit with code {code}")
     }
-}
 
-impl cli::stdin::Host for State {
     fn get_stdin(&mut self) -> Result<Resource<DynInputStream>> {
         let stream: DynInputStream = Box::new(ClosedInputStream);
         Ok(self.table.push(stream)?)
     }
-}
 
-impl State {
+    fn get_stdout(&mut self) -> Result<Resource<DynOutputStream>> {
+        self.log_stream(Source::Stdout)
+    }
+
+    fn get_stderr(&mut self) -> Result<Resource<DynOutputStream>> {
+        self.log_stream(Source::Stderr)
+    }
+
     fn log_stream(&mut self, source: Source) -> Result<Resource<DynOutputStream>> {
         let stream: DynOutputStream = Box::new(LogStream::new(self.log.clone(), source));
         Ok(self.table.push(stream)?)
     }
 
-    fn random(&mut self, length: u64) -> Result<Vec<u8>> {
+    fn random_bytes(&mut self, length: u64) -> Result<Vec<u8>> {
         let most = self.template.limits.call_size;
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         ensure!(
@@ -83,78 +123,22 @@ impl State {
         rand::fill(&mut bytes[..]);
         Ok(bytes)
     }
-}
 
-impl cli::stdout::Host for State {
-    fn get_stdout(&mut self) -> Result<Resource<DynOutputStream>> {
-        self.log_stream(Source::Stdout)
+    fn random_u64(&mut self) -> Result<u64> {
+        Ok(rand::random())
     }
-}
 
-impl cli::stderr::Host for State {
-    fn get_stderr(&mut self) -> Result<Resource<DynOutputStream>> {
-        self.log_stream(Source::Stderr)
+    fn random_seed(&mut self) -> Result<(u64, u64)> {
+        Ok(rand::random())
     }
-}
 
-impl cli::terminal_input::Host for State {}
-
-impl cli::terminal_input::HostTerminalInput for State {
-    fn drop(&mut self, terminal: Resource<TerminalInput>) -> Result<()> {
+    fn drop_terminal<T: 'static>(&mut self, terminal: Resource<T>) -> Result<()> {
+        // There are none.
         self.table.delete(terminal)?;
         Ok(())
     }
-}
 
-impl cli::terminal_output::Host for State {}
-
-impl cli::terminal_output::HostTerminalOutput for State {
-    fn drop(&mut self, terminal: Resource<TerminalOutput>) -> Result<()> {
-        self.table.delete(terminal)?;
-        Ok(())
-    }
-}
-
-impl cli::terminal_stdin::Host for State {
-    fn get_terminal_stdin(&mut self) -> Result<Option<Resource<TerminalInput>>> {
+    fn no_terminal<T: 'static>(&mut self) -> Result<Option<Resource<T>>> {
         Ok(None)
-    }
-}
-
-impl cli::terminal_stdout::Host for State {
-    fn get_terminal_stdout(&mut self) -> Result<Option<Resource<TerminalOutput>>> {
-        Ok(None)
-    }
-}
-
-impl cli::terminal_stderr::Host for State {
-    fn get_terminal_stderr(&mut self) -> Result<Option<Resource<TerminalOutput>>> {
-        Ok(None)
-    }
-}
-
-impl random::random::Host for State {
-    fn get_random_bytes(&mut self, length: u64) -> Result<Vec<u8>> {
-        self.random(length)
-    }
-
-    fn get_random_u64(&mut self) -> Result<u64> {
-        Ok(rand::random())
-    }
-}
-
-impl random::insecure::Host for State {
-    fn get_insecure_random_bytes(&mut self, length: u64) -> Result<Vec<u8>> {
-        self.random(length)
-    }
-
-    fn get_insecure_random_u64(&mut self) -> Result<u64> {
-        Ok(rand::random())
-    }
-}
-
-impl random::insecure_seed::Host for State {
-    fn insecure_seed(&mut self) -> Result<(u64, u64)> {
-        Ok(rand::random())
     }
 }

@@ -2,13 +2,14 @@
 //! The first batch is read where names are looked up; all others by the pool of threads, and so hold up
 //! no thread that serves connections.
 
+use super::interface::Waiting;
 use crate::state::State;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use wasmtime::component::{Linker, Resource, ResourceType};
-use wasmtime::{Result, StoreContextMut};
+use wasmtime::Result;
+use wasmtime::component::Resource;
 use wasmtime_wasi::filesystem::{Descriptor, Dir};
 use wasmtime_wasi::p2::bindings::filesystem::types::{DirectoryEntry, ErrorCode};
 use wasmtime_wasi::runtime::spawn_blocking;
@@ -20,7 +21,7 @@ const BATCH: usize = 512;
 const MOST_LISTS: usize = 16;
 
 /// `directory-entry-stream`
-struct Entries {
+pub(super) struct Entries {
     batch: VecDeque<Entry>,
     /// What is left to read.
     rest: Option<rustix::fs::Dir>,
@@ -28,61 +29,58 @@ struct Entries {
 
 type Entry = Result<DirectoryEntry, ErrorCode>;
 
-/// Puts the functions of this module in the place of wasmtime's.
-pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
-    let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
-    types.resource(
-        "directory-entry-stream",
-        ResourceType::host::<Entries>(),
-        |mut store, rep| {
-            let state = store.data_mut();
-            state.table.delete(Resource::<Entries>::new_own(rep))?;
-            state.lists -= 1;
-            Ok(())
-        },
-    )?;
-    types.func_wrap_async(
-        "[method]descriptor.read-directory",
-        |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
-            Box::new(async move {
-                let state = store.data_mut();
-                let Descriptor::Dir(directory) = state.table.get(&descriptor)?.clone() else {
-                    return Ok((Err(ErrorCode::NotDirectory),));
-                };
-                if state.lists >= MOST_LISTS {
-                    return Ok((Err(ErrorCode::InsufficientMemory),));
-                }
-                let first = move || rustix::fs::Dir::new(readable(&directory)?).map(read_batch);
-                let first = if state.template.reads_directories_inline {
-                    first()
-                } else {
-                    spawn_blocking(first).await
-                };
-                match first {
-                    Ok(entries) => {
-                        let list = state.table.push(entries)?;
-                        state.lists += 1;
-                        Ok((Ok(list),))
-                    }
-                    Err(error) => Ok((Err(io::Error::from(error).into()),)),
-                }
-            })
-        },
-    )?;
-    types.func_wrap_async(
-        "[method]directory-entry-stream.read-directory-entry",
-        |mut store: StoreContextMut<'_, State>, (stream,): (Resource<Entries>,)| {
-            Box::new(async move {
-                let entries = store.data_mut().table.get_mut(&stream)?;
-                if entries.batch.is_empty()
-                    && let Some(rest) = entries.rest.take()
-                {
-                    *entries = spawn_blocking(move || read_batch(rest)).await;
-                }
-                Ok((entries.batch.pop_front().transpose(),))
-            })
-        },
-    )
+/// `descriptor.read-directory`
+pub(super) fn read_directory(
+    state: &mut State,
+    (descriptor,): (Resource<Descriptor>,),
+) -> Waiting<'_, Result<Resource<Entries>, ErrorCode>> {
+    Box::pin(async move {
+        let Descriptor::Dir(directory) = state.table.get(&descriptor)?.clone() else {
+            return Ok(Err(ErrorCode::NotDirectory));
+        };
+        if state.lists >= MOST_LISTS {
+            return Ok(Err(ErrorCode::InsufficientMemory));
+        }
+        let first = move || rustix::fs::Dir::new(readable(&directory)?).map(read_batch);
+        let first = if state.template.reads_directories_inline {
+            first()
+        } else {
+            spawn_blocking(first).await
+        };
+        match first {
+            Ok(entries) => {
+                let list = state.table.push(entries)?;
+                state.lists += 1;
+                Ok(Ok(list))
+            }
+            Err(error) => Ok(Err(io::Error::from(error).into())),
+        }
+    })
+}
+
+/// `directory-entry-stream.read-directory-entry`
+pub(super) fn read_directory_entry(
+    state: &mut State,
+    (stream,): (Resource<Entries>,),
+) -> Waiting<'_, Result<Option<DirectoryEntry>, ErrorCode>> {
+    Box::pin(async move {
+        let entries = state.table.get_mut(&stream)?;
+        if entries.batch.is_empty()
+            && let Some(rest) = entries.rest.take()
+        {
+            *entries = spawn_blocking(move || read_batch(rest)).await;
+        }
+        Ok(entries.batch.pop_front().transpose())
+    })
+}
+
+impl State {
+    /// A component drops a `directory-entry-stream`.
+    pub(super) fn drop_entries(&mut self, stream: Resource<Entries>) -> Result<()> {
+        self.table.delete(stream)?;
+        self.lists -= 1;
+        Ok(())
+    }
 }
 
 /// A directory is mapped by a descriptor that can be looked up from only; this one can be read.

@@ -8,6 +8,7 @@
 
 use super::bindings::wasi::http::types::IoError;
 use super::entries::readable;
+use super::interface::Waiting;
 use crate::pipe::{Chunk, FileChunk, Pipe, Place};
 use crate::state::State;
 use bytes::{Bytes, BytesMut};
@@ -17,8 +18,8 @@ use std::io::{self, IoSliceMut};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use wasmtime::component::{Linker, Resource, ResourceTable, ResourceType};
-use wasmtime::{Result, StoreContextMut};
+use wasmtime::Result;
+use wasmtime::component::Resource;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::bindings::filesystem::types::ErrorCode;
@@ -54,6 +55,15 @@ pub(crate) struct FileCursor {
     length: Option<u64>,
     /// Content was read ahead of the position, or is being read.
     is_ahead: AtomicBool,
+}
+
+impl FileCursor {
+    /// Whether so much was there when the file was opened: that is not looked for again. Should it be gone,
+    /// the connection will notice.
+    fn is_known_to_have(&self, length: u64) -> bool {
+        let end = self.position.load(Ordering::Relaxed).saturating_add(length);
+        self.length.is_some_and(|seen| end <= seen)
+    }
 }
 
 /// The content of a file as an `input-stream`.
@@ -319,130 +329,193 @@ impl Pollable for FileWriter {
     }
 }
 
-/// Puts the functions of this module in the place of wasmtime's.
-pub(super) fn override_in_linker(linker: &mut Linker<State>) -> Result<()> {
-    override_filesystem(linker)?;
-    override_streams(linker)
+/// What `descriptor.read` is called with, and returns.
+type Read = (Resource<Descriptor>, u64, u64);
+type WasRead = Result<(Vec<u8>, bool), ErrorCode>;
+
+/// `descriptor.read`, where it need not wait for a disk.
+pub(super) fn try_to_read(
+    state: &mut State,
+    (descriptor, length, offset): &Read,
+) -> Result<Option<WasRead>> {
+    let (file, place) = match state.readable(descriptor, *offset)? {
+        Ok(readable) => readable,
+        Err(code) => return Ok(Some(Err(code))),
+    };
+    Ok(read_cached(&file, place, *offset, read_size(*length)).map(was_read))
 }
 
-fn override_filesystem(linker: &mut Linker<State>) -> Result<()> {
-    let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
-    types.func_wrap(
-        "[method]descriptor.read-via-stream",
-        |mut store: StoreContextMut<'_, State>,
-         (descriptor, offset): (Resource<Descriptor>, u64)| {
-            let state = store.data_mut();
-            let (file, place) = match state.readable(&descriptor, offset)? {
-                Ok(readable) => readable,
-                Err(ErrorCode::BadDescriptor) => return Ok((Err(ErrorCode::IsDirectory),)),
-                Err(code) => return Ok((Err(code),)),
-            };
-            if state.readers.len() >= MOST_READERS {
-                return Ok((Err(ErrorCode::InsufficientMemory),));
-            }
-            let cursor = Arc::new(FileCursor {
-                file,
-                place,
-                position: offset.into(),
-                length: state.seen(&descriptor).map(|seen| seen.length),
-                is_ahead: false.into(),
-            });
-            let reader: DynInputStream = Box::new(FileReader {
-                cursor: Arc::clone(&cursor),
-                ahead: Ahead::Nothing,
-            });
-            let stream = state.table.push(reader)?;
-            state.readers.push((stream.rep(), cursor));
-            Ok((Ok(stream),))
-        },
-    )?;
-    types.func_wrap_async(
-        "[method]descriptor.read",
-        |mut store: StoreContextMut<'_, State>,
-         (descriptor, length, offset): (Resource<Descriptor>, u64, u64)| {
-            Box::new(async move {
-                let (file, place) = match store.data_mut().readable(&descriptor, offset)? {
-                    Ok(readable) => readable,
-                    Err(code) => return Ok((Err(code),)),
-                };
-                let size = usize::try_from(length).unwrap_or(READ).min(READ);
-                let read = match read_cached(&file, place, offset, size) {
-                    Some(read) => read,
-                    None => spawn_blocking(move || read_blocking(&file, offset, size)).await,
-                };
-                Ok((read
-                    .map(|bytes| {
-                        let is_end = bytes.is_empty();
-                        (Vec::from(bytes), is_end)
-                    })
-                    .map_err(|error| code(&error)),))
-            })
-        },
-    )?;
-    types.func_wrap_async(
-        "[method]descriptor.write",
-        |mut store: StoreContextMut<'_, State>,
-         (descriptor, bytes, offset): (Resource<Descriptor>, Vec<u8>, u64)| {
-            Box::new(async move {
-                let written = bytes.len() as u64;
-                let mut writer = match store.data_mut().writer(&descriptor, Some(offset))? {
-                    Ok(_) if !is_position(offset) => return Ok((Err(ErrorCode::Invalid),)),
-                    Ok(writer) => writer,
-                    Err(code) => return Ok((Err(code),)),
-                };
-                writer.begin(bytes.into());
-                writer.wait().await;
-                Ok((match writer.state {
-                    Writing::Failed(error) => Err(code(&error)),
-                    _ => Ok(written),
-                },))
-            })
-        },
-    )?;
-    types.func_wrap(
-        "[method]descriptor.write-via-stream",
-        |mut store: StoreContextMut<'_, State>,
-         (descriptor, offset): (Resource<Descriptor>, u64)| {
-            if !is_position(offset) {
-                return Ok((Err(ErrorCode::Invalid),));
-            }
-            Ok((store.data_mut().output_stream(&descriptor, Some(offset))?,))
-        },
-    )?;
-    types.func_wrap(
-        "[method]descriptor.append-via-stream",
-        |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
-            Ok((store.data_mut().output_stream(&descriptor, None)?,))
-        },
-    )?;
-    for (name, sync) in [
-        (
-            "[method]descriptor.sync",
-            File::sync_all as fn(&File) -> io::Result<()>,
-        ),
-        ("[method]descriptor.sync-data", File::sync_data),
-    ] {
-        types.func_wrap_async(
-            name,
-            move |store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
-                Box::new(async move {
-                    let descriptor = store.data().table.get(&descriptor)?.clone();
-                    let synced = spawn_blocking(move || match descriptor {
-                        Descriptor::File(file) => sync(&file.file),
-                        Descriptor::Dir(directory) => sync(&readable(&directory)?),
-                    });
-                    Ok((synced.await.map_err(|error| code(&error)),))
-                })
-            },
-        )?;
+/// `descriptor.read`, where it has to.
+pub(super) fn read(state: &mut State, (descriptor, length, offset): Read) -> Waiting<'_, WasRead> {
+    Box::pin(async move {
+        let (file, _) = match state.readable(&descriptor, offset)? {
+            Ok(readable) => readable,
+            Err(code) => return Ok(Err(code)),
+        };
+        let size = read_size(length);
+        Ok(was_read(
+            spawn_blocking(move || read_blocking(&file, offset, size)).await,
+        ))
+    })
+}
+
+fn read_size(length: u64) -> usize {
+    usize::try_from(length).unwrap_or(READ).min(READ)
+}
+
+/// What was read, and whether that is the end of the file.
+fn was_read(read: io::Result<Bytes>) -> WasRead {
+    let bytes = read.map_err(|error| code(&error))?;
+    let is_end = bytes.is_empty();
+    Ok((bytes.into(), is_end))
+}
+
+/// `descriptor.write`
+pub(super) fn write(
+    state: &mut State,
+    (descriptor, bytes, offset): (Resource<Descriptor>, Vec<u8>, u64),
+) -> Waiting<'_, Result<u64, ErrorCode>> {
+    Box::pin(async move {
+        let written = bytes.len() as u64;
+        let mut writer = match state.writer(&descriptor, Some(offset))? {
+            Ok(_) if !is_position(offset) => return Ok(Err(ErrorCode::Invalid)),
+            Ok(writer) => writer,
+            Err(code) => return Ok(Err(code)),
+        };
+        writer.begin(bytes.into());
+        writer.wait().await;
+        Ok(match writer.state {
+            Writing::Failed(error) => Err(code(&error)),
+            _ => Ok(written),
+        })
+    })
+}
+
+/// `descriptor.sync`
+pub(super) fn sync(
+    state: &mut State,
+    (descriptor,): (Resource<Descriptor>,),
+) -> Waiting<'_, Result<(), ErrorCode>> {
+    Box::pin(state.sync_with(descriptor, File::sync_all))
+}
+
+/// `descriptor.sync-data`
+pub(super) fn sync_data(
+    state: &mut State,
+    (descriptor,): (Resource<Descriptor>,),
+) -> Waiting<'_, Result<(), ErrorCode>> {
+    Box::pin(state.sync_with(descriptor, File::sync_data))
+}
+
+/// What `output-stream.blocking-splice` is called with, and returns.
+type Splice = (Resource<DynOutputStream>, Resource<DynInputStream>, u64);
+type Spliced = Result<u64, streams::StreamError>;
+
+/// `output-stream.blocking-splice`, where there is room for a part of a file that is known to be there.
+pub(super) fn try_to_splice(
+    state: &mut State,
+    (output, input, length): &Splice,
+) -> Result<Option<Spliced>> {
+    let Some((cursor, body)) = state.file_to_body(output, input) else {
+        return Ok(None);
+    };
+    if *length == 0 || !cursor.is_known_to_have(*length) || matches!(body.room(), Ok(0)) {
+        return Ok(None);
     }
-    types.func_wrap(
-        "filesystem-error-code",
-        |store: StoreContextMut<'_, State>, (error,): (Resource<IoError>,)| {
-            let error = store.data().table.get(&error)?.downcast_ref::<io::Error>();
-            Ok((error.map(code),))
-        },
-    )
+    let result = hand_on(&cursor, &body, *length);
+    state.stream_result(result).map(Some)
+}
+
+/// `output-stream.blocking-splice`
+pub(super) fn splice(state: &mut State, (output, input, length): Splice) -> Waiting<'_, Spliced> {
+    Box::pin(async move {
+        let result = match state.file_to_body(&output, &input) {
+            Some((cursor, body)) => {
+                std::future::poll_fn(|context| body.poll_room(context)).await;
+                splice_file(&cursor, &body, length, state.template.inline).await
+            }
+            None => state.table.blocking_splice(output, input, length).await,
+        };
+        state.stream_result(result)
+    })
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "what a component may import is called in one way"
+)]
+impl State {
+    /// `descriptor.read-via-stream`
+    pub(super) fn read_via_stream(
+        &mut self,
+        descriptor: Resource<Descriptor>,
+        offset: u64,
+    ) -> Result<Result<Resource<DynInputStream>, ErrorCode>> {
+        let (file, place) = match self.readable(&descriptor, offset)? {
+            Ok(readable) => readable,
+            Err(ErrorCode::BadDescriptor) => return Ok(Err(ErrorCode::IsDirectory)),
+            Err(code) => return Ok(Err(code)),
+        };
+        if self.readers.len() >= MOST_READERS {
+            return Ok(Err(ErrorCode::InsufficientMemory));
+        }
+        let cursor = Arc::new(FileCursor {
+            file,
+            place,
+            position: offset.into(),
+            length: self.seen(&descriptor).map(|seen| seen.length),
+            is_ahead: false.into(),
+        });
+        let reader: DynInputStream = Box::new(FileReader {
+            cursor: Arc::clone(&cursor),
+            ahead: Ahead::Nothing,
+        });
+        let stream = self.table.push(reader)?;
+        self.readers.push((stream.rep(), cursor));
+        Ok(Ok(stream))
+    }
+
+    /// `descriptor.write-via-stream`
+    pub(super) fn write_via_stream(
+        &mut self,
+        descriptor: Resource<Descriptor>,
+        offset: u64,
+    ) -> Result<Result<Resource<DynOutputStream>, ErrorCode>> {
+        if !is_position(offset) {
+            return Ok(Err(ErrorCode::Invalid));
+        }
+        self.output_stream(&descriptor, Some(offset))
+    }
+
+    /// `descriptor.append-via-stream`
+    pub(super) fn append_via_stream(
+        &mut self,
+        descriptor: Resource<Descriptor>,
+    ) -> Result<Result<Resource<DynOutputStream>, ErrorCode>> {
+        self.output_stream(&descriptor, None)
+    }
+
+    /// `filesystem-error-code`
+    pub(super) fn filesystem_error_code(
+        &mut self,
+        error: Resource<IoError>,
+    ) -> Result<Option<ErrorCode>> {
+        let error = self.table.get(&error)?.downcast_ref::<io::Error>();
+        Ok(error.map(code))
+    }
+
+    async fn sync_with(
+        &mut self,
+        descriptor: Resource<Descriptor>,
+        sync: fn(&File) -> io::Result<()>,
+    ) -> Result<Result<(), ErrorCode>> {
+        let descriptor = self.table.get(&descriptor)?.clone();
+        let synced = spawn_blocking(move || match descriptor {
+            Descriptor::File(file) => sync(&file.file),
+            Descriptor::Dir(directory) => sync(&readable(&directory)?),
+        });
+        Ok(synced.await.map_err(|error| code(&error)))
+    }
 }
 
 /// The code of a failure, also of those that wasmtime does not know.
@@ -462,55 +535,14 @@ pub(super) fn unknown_code(error: Errno) -> Option<ErrorCode> {
     }
 }
 
-fn override_streams(linker: &mut Linker<State>) -> Result<()> {
-    let mut streams = linker.instance("wasi:io/streams@0.2.12")?;
-    // Their streams go with the state that was kept of them.
-    streams.resource_async(
-        "input-stream",
-        ResourceType::host::<DynInputStream>(),
-        |mut store, rep| {
-            Box::new(async move {
-                let state = store.data_mut();
-                state.readers.retain(|&(reader, _)| reader != rep);
-                let stream = Resource::<DynInputStream>::new_own(rep);
-                state.table.delete(stream)?.cancel().await;
-                Ok(())
-            })
-        },
-    )?;
-    streams.resource_async(
-        "output-stream",
-        ResourceType::host::<DynOutputStream>(),
-        |mut store, rep| {
-            Box::new(async move {
-                let state = store.data_mut();
-                state.bodies.retain(|&(body, _)| body != rep);
-                let stream = Resource::<DynOutputStream>::new_own(rep);
-                state.table.delete(stream)?.cancel().await;
-                Ok(())
-            })
-        },
-    )?;
-    streams.func_wrap_async(
-        "[method]output-stream.blocking-splice",
-        |mut store: StoreContextMut<'_, State>,
-         (output, input, length): (Resource<DynOutputStream>, Resource<DynInputStream>, u64)| {
-            Box::new(async move {
-                let state = store.data_mut();
-                let result = match state.file_to_body(&output, &input) {
-                    Some((cursor, body)) => {
-                        std::future::poll_fn(|context| body.poll_room(context)).await;
-                        splice_file(&cursor, &body, length, state.template.inline).await
-                    }
-                    None => state.table.blocking_splice(output, input, length).await,
-                };
-                convert(&mut state.table, result)
-            })
-        },
-    )
-}
-
 impl State {
+    /// Whether something is read ahead of an `input-stream`, or was.
+    pub(super) fn is_read_ahead(&self, input: &Resource<DynInputStream>) -> bool {
+        let mut readers = self.readers.iter();
+        let reader = readers.find(|(rep, _)| *rep == input.rep());
+        reader.is_some_and(|(_, cursor)| cursor.is_ahead.load(Ordering::Relaxed))
+    }
+
     /// Whether a splice is from a file to a response, with nothing read ahead.
     fn file_to_body(
         &self,
@@ -523,8 +555,7 @@ impl State {
     }
 }
 
-/// Hands a part of the file to the connection, as much of `length` as there is. What was there when
-/// the file was opened is not looked for again: should it be gone, the connection will notice.
+/// Hands a part of the file to the connection, as much of `length` as there is.
 async fn splice_file(
     cursor: &FileCursor,
     body: &Pipe,
@@ -534,23 +565,26 @@ async fn splice_file(
     if length == 0 {
         return Ok(0);
     }
-    let offset = cursor.position.load(Ordering::Relaxed);
-    let end = offset.saturating_add(length);
-    let length = if cursor.length.is_some_and(|seen| end <= seen) {
-        length
-    } else {
-        let file = Arc::clone(&cursor.file);
-        let metadata = if inline {
-            file.metadata()
-        } else {
-            spawn_blocking(move || file.metadata()).await
-        };
-        let metadata = metadata.map_err(|error| StreamError::LastOperationFailed(error.into()))?;
-        metadata.len().saturating_sub(offset).min(length)
-    };
-    if length == 0 {
-        return Err(StreamError::Closed);
+    if cursor.is_known_to_have(length) {
+        return hand_on(cursor, body, length);
     }
+    let file = Arc::clone(&cursor.file);
+    let metadata = if inline {
+        file.metadata()
+    } else {
+        spawn_blocking(move || file.metadata()).await
+    };
+    let metadata = metadata.map_err(|error| StreamError::LastOperationFailed(error.into()))?;
+    let offset = cursor.position.load(Ordering::Relaxed);
+    match metadata.len().saturating_sub(offset).min(length) {
+        0 => Err(StreamError::Closed),
+        length => hand_on(cursor, body, length),
+    }
+}
+
+/// Hands a part of the file to the connection, which is not empty.
+fn hand_on(cursor: &FileCursor, body: &Pipe, length: u64) -> StreamResult<u64> {
+    let offset = cursor.position.load(Ordering::Relaxed);
     body.push(Chunk::File(FileChunk {
         file: Arc::clone(&cursor.file),
         place: cursor.place,
@@ -559,16 +593,6 @@ async fn splice_file(
     }))?;
     cursor.position.store(offset + length, Ordering::Relaxed);
     Ok(length)
-}
-
-fn convert<T>(
-    table: &mut ResourceTable,
-    result: StreamResult<T>,
-) -> Result<(Result<T, streams::StreamError>,)> {
-    match result {
-        Ok(value) => Ok((Ok(value),)),
-        Err(error) => Ok((Err(streams::Host::convert_stream_error(table, error)?),)),
-    }
 }
 
 /// Whether the kernel knows so large a position.

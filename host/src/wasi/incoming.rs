@@ -18,7 +18,10 @@ use wasmtime_wasi::p2::{
     DynInputStream, DynPollable, InputStream, Pollable, StreamError, StreamResult, subscribe,
 };
 
-/// `incoming-request`: there is one for each call of the component.
+/// The one request that there is for each call of the component: a number that no other resource has.
+pub(crate) const REQUEST: u32 = u32::MAX - 2;
+
+/// `incoming-request`
 pub struct IncomingRequest {
     pub(crate) method: Method,
     pub(crate) target: Uri,
@@ -131,17 +134,18 @@ fn authority(request: &IncomingRequest) -> String {
 }
 
 impl State {
-    fn request(&self) -> Result<&IncomingRequest> {
-        self.request
-            .as_ref()
-            .ok_or_else(|| wasmtime::format_err!("the request was dropped"))
+    fn request(&mut self, request: &Resource<IncomingRequest>) -> Result<&mut IncomingRequest> {
+        let there = (request.rep() == REQUEST).then_some(self.request.as_mut());
+        there
+            .flatten()
+            .ok_or_else(|| wasmtime::format_err!("the request is not there"))
     }
 }
 
 impl http_types::HostIncomingRequest for State {
-    fn method(&mut self, _: Resource<IncomingRequest>) -> Result<http_types::Method> {
+    fn method(&mut self, request: Resource<IncomingRequest>) -> Result<http_types::Method> {
         use http_types::Method as M;
-        Ok(match self.request()?.method {
+        Ok(match self.request(&request)?.method {
             Method::GET => M::Get,
             Method::HEAD => M::Head,
             Method::POST => M::Post,
@@ -155,33 +159,33 @@ impl http_types::HostIncomingRequest for State {
         })
     }
 
-    fn path_with_query(&mut self, _: Resource<IncomingRequest>) -> Result<Option<String>> {
+    fn path_with_query(&mut self, request: Resource<IncomingRequest>) -> Result<Option<String>> {
         Ok(self
-            .request()?
+            .request(&request)?
             .target
             .path_and_query()
             .map(|path| path.as_str().to_owned()))
     }
 
-    fn scheme(&mut self, _: Resource<IncomingRequest>) -> Result<Option<http_types::Scheme>> {
+    fn scheme(&mut self, request: Resource<IncomingRequest>) -> Result<Option<http_types::Scheme>> {
+        self.request(&request)?;
         Ok(Some(http_types::Scheme::Http))
     }
 
-    fn authority(&mut self, _: Resource<IncomingRequest>) -> Result<Option<String>> {
-        Ok(Some(authority(self.request()?)))
+    fn authority(&mut self, request: Resource<IncomingRequest>) -> Result<Option<String>> {
+        Ok(Some(authority(self.request(&request)?)))
     }
 
-    fn headers(&mut self, _: Resource<IncomingRequest>) -> Result<Resource<Fields>> {
-        let fields = Fields::immutable(Arc::clone(&self.request()?.fields));
+    fn headers(&mut self, request: Resource<IncomingRequest>) -> Result<Resource<Fields>> {
+        let fields = Fields::immutable(Arc::clone(&self.request(&request)?.fields));
         Ok(self.table.push(fields)?)
     }
 
     fn consume(
         &mut self,
-        _: Resource<IncomingRequest>,
+        request: Resource<IncomingRequest>,
     ) -> Result<Result<Resource<IncomingBody>, ()>> {
-        let request = self.request.as_mut();
-        let Some(input) = request.and_then(|request| request.content.take()) else {
+        let Some(input) = self.request(&request)?.content.take() else {
             return Ok(Err(()));
         };
         Ok(Ok(self.table.push(IncomingBody {
@@ -190,7 +194,8 @@ impl http_types::HostIncomingRequest for State {
         })?))
     }
 
-    fn drop(&mut self, _: Resource<IncomingRequest>) -> Result<()> {
+    fn drop(&mut self, request: Resource<IncomingRequest>) -> Result<()> {
+        self.request(&request)?;
         self.request = None;
         Ok(())
     }

@@ -6,14 +6,15 @@
 //! wait in a pool of threads.
 
 use super::files::unknown_code;
+use super::interface::Waiting;
 use crate::state::State;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use wasmtime::component::{Linker, Resource, ResourceType};
-use wasmtime::{Result, StoreContextMut};
+use wasmtime::Result;
+use wasmtime::component::Resource;
 use wasmtime_wasi::FsPerms;
 use wasmtime_wasi::filesystem::{Descriptor, Dir, File as OpenFile, OpenMode};
 use wasmtime_wasi::p2::FsResult;
@@ -43,95 +44,131 @@ impl Seen {
     }
 }
 
-/// Puts the functions of this module in the place of wasmtime's; those that look at what is there only where
-/// files work `inline`, on the thread of the connection.
-pub(super) fn override_in_linker(linker: &mut Linker<State>, inline: bool) -> Result<()> {
-    let mut types = linker.instance("wasi:filesystem/types@0.2.12")?;
-    types.resource(
-        "descriptor",
-        ResourceType::host::<Descriptor>(),
-        |mut store, rep| {
-            let state = store.data_mut();
-            state.seen.retain(|&(descriptor, _)| descriptor != rep);
-            state.just_opened = None;
-            state.table.delete(Resource::<Descriptor>::new_own(rep))?;
-            Ok(())
-        },
-    )?;
-    types.func_wrap_async(
-        "[method]descriptor.open-at",
-        |mut store: StoreContextMut<'_, State>,
-         (descriptor, path_flags, path, open_flags, flags): (
-            Resource<Descriptor>,
-            PathFlags,
-            String,
-            OpenFlags,
-            DescriptorFlags,
-        )| {
-            Box::new(async move {
-                let state = store.data_mut();
-                if let Some((how, mode)) = how_to_open(path_flags, open_flags, flags)
-                    && let Some((directory, permissions)) = state.openable(&descriptor, mode)?
-                {
-                    let opened = if state.template.inline {
-                        open(&directory, &path, how)
-                    } else {
-                        let path = path.clone();
-                        spawn_blocking(move || open(&directory, &path, how)).await
-                    };
-                    if let Some(opened) = state.opened(opened, permissions, mode)? {
-                        return Ok((opened,));
-                    }
-                }
-                let opened = state
-                    .filesystem()
-                    .open_at(descriptor, path_flags, path, open_flags, flags)
-                    .await;
-                answer(opened)
-            })
-        },
-    )?;
-    if !inline {
-        return Ok(());
+/// What `descriptor.open-at` is called with, and returns.
+type Open = (
+    Resource<Descriptor>,
+    PathFlags,
+    String,
+    OpenFlags,
+    DescriptorFlags,
+);
+type Opened = Result<Resource<Descriptor>, ErrorCode>;
+
+/// `descriptor.open-at`, where it need not wait.
+pub(super) fn try_to_open_at(
+    state: &mut State,
+    (descriptor, path_flags, path, open_flags, flags): &Open,
+) -> Result<Option<Opened>> {
+    if state.template.inline
+        && let Some((how, mode)) = how_to_open(*path_flags, *open_flags, *flags)
+        && let Some((directory, permissions)) = state.openable(descriptor, mode)?
+    {
+        return state.opened(open(&directory, path, how), permissions, mode);
     }
-    types.func_wrap_async(
-        "[method]descriptor.stat-at",
-        |mut store: StoreContextMut<'_, State>,
-         (descriptor, path_flags, path): (Resource<Descriptor>, PathFlags, String)| {
-            Box::new(async move {
-                let state = store.data_mut();
-                if let Some(stat) = state.stat_name(&descriptor, path_flags, &path)? {
-                    return Ok((stat,));
-                }
-                let stat = state
-                    .filesystem()
-                    .stat_at(descriptor, path_flags, path)
-                    .await;
-                answer(stat)
-            })
-        },
-    )?;
-    types.func_wrap(
-        "[method]descriptor.stat",
-        |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
-            let stat = store.data_mut().stat(&descriptor)?;
-            Ok((stat.map(describe).map_err(ErrorCode::from),))
-        },
-    )?;
-    types.func_wrap(
-        "[method]descriptor.metadata-hash",
-        |mut store: StoreContextMut<'_, State>, (descriptor,): (Resource<Descriptor>,)| {
-            let state = store.data_mut();
-            let identity = match state.seen(&descriptor) {
-                Some(seen) => Ok(seen.identity),
-                None => state.stat(&descriptor)?.map(|stat| identity(&stat)),
-            };
-            Ok((identity.map(metadata_hash).map_err(ErrorCode::from),))
-        },
-    )
+    Ok(None)
+}
+
+/// `descriptor.open-at`, where it has to.
+pub(super) fn open_at(
+    state: &mut State,
+    (descriptor, path_flags, path, open_flags, flags): Open,
+) -> Waiting<'_, Opened> {
+    Box::pin(async move {
+        if !state.template.inline
+            && let Some((how, mode)) = how_to_open(path_flags, open_flags, flags)
+            && let Some((directory, permissions)) = state.openable(&descriptor, mode)?
+        {
+            let name = path.clone();
+            let opened = spawn_blocking(move || open(&directory, &name, how)).await;
+            if let Some(opened) = state.opened(opened, permissions, mode)? {
+                return Ok(opened);
+            }
+        }
+        let mut filesystem = state.filesystem();
+        let opened = filesystem.open_at(descriptor, path_flags, path, open_flags, flags);
+        result(opened.await)
+    })
+}
+
+/// What `descriptor.stat-at` is called with.
+type StatAt = (Resource<Descriptor>, PathFlags, String);
+type Stat = Result<DescriptorStat, ErrorCode>;
+
+/// `descriptor.stat-at`, where it need not wait.
+pub(super) fn try_to_stat_at(
+    state: &mut State,
+    (descriptor, path_flags, path): &StatAt,
+) -> Result<Option<Stat>> {
+    if !state.template.inline {
+        return Ok(None);
+    }
+    state.stat_name(descriptor, *path_flags, path)
+}
+
+/// `descriptor.stat-at`, where it has to.
+pub(super) fn stat_at(
+    state: &mut State,
+    (descriptor, path_flags, path): StatAt,
+) -> Waiting<'_, Stat> {
+    Box::pin(async move {
+        result(
+            state
+                .filesystem()
+                .stat_at(descriptor, path_flags, path)
+                .await,
+        )
+    })
+}
+
+/// `descriptor.stat`, where it need not wait.
+pub(super) fn try_to_stat(
+    state: &mut State,
+    (descriptor,): &(Resource<Descriptor>,),
+) -> Result<Option<Stat>> {
+    if !state.template.inline {
+        return Ok(None);
+    }
+    let stat = state.stat(descriptor)?;
+    Ok(Some(stat.map(describe).map_err(ErrorCode::from)))
+}
+
+/// `descriptor.stat`, where it has to.
+pub(super) fn stat(state: &mut State, (descriptor,): (Resource<Descriptor>,)) -> Waiting<'_, Stat> {
+    Box::pin(async move { result(state.filesystem().stat(descriptor).await) })
+}
+
+/// `descriptor.metadata-hash`, where it need not wait.
+pub(super) fn try_to_hash(
+    state: &mut State,
+    (descriptor,): &(Resource<Descriptor>,),
+) -> Result<Option<Result<MetadataHashValue, ErrorCode>>> {
+    if !state.template.inline {
+        return Ok(None);
+    }
+    let identity = match state.seen(descriptor) {
+        Some(seen) => Ok(seen.identity),
+        None => state.stat(descriptor)?.map(|stat| identity(&stat)),
+    };
+    Ok(Some(identity.map(metadata_hash).map_err(ErrorCode::from)))
+}
+
+/// `descriptor.metadata-hash`, where it has to.
+pub(super) fn hash(
+    state: &mut State,
+    (descriptor,): (Resource<Descriptor>,),
+) -> Waiting<'_, Result<MetadataHashValue, ErrorCode>> {
+    Box::pin(async move { result(state.filesystem().metadata_hash(descriptor).await) })
 }
 
 impl State {
+    /// A component drops a descriptor.
+    pub(super) fn drop_descriptor(&mut self, descriptor: Resource<Descriptor>) -> Result<()> {
+        self.seen.retain(|&(seen, _)| seen != descriptor.rep());
+        self.just_opened = None;
+        self.table.delete(descriptor)?;
+        Ok(())
+    }
+
     /// What was seen of a file first.
     pub(crate) fn seen(&self, descriptor: &Resource<Descriptor>) -> Option<Seen> {
         let seen = self.seen.iter().find(|(rep, _)| *rep == descriptor.rep());
@@ -182,10 +219,10 @@ impl State {
     /// Takes what was opened; nothing if what failed is for wasmtime to say.
     fn opened(
         &mut self,
-        opened: rustix::io::Result<Opened>,
+        opened: rustix::io::Result<Found>,
         permissions: FsPerms,
         mode: OpenMode,
-    ) -> Result<Option<Result<Resource<Descriptor>, ErrorCode>>> {
+    ) -> Result<Option<Opened>> {
         let inline = self.template.inline;
         let (opened, stat) = match opened {
             Ok(opened) => opened,
@@ -266,15 +303,15 @@ fn how_to_open(
     }
 }
 
-/// What wasmtime says, as a function that is linked returns it.
-fn answer<T>(result: FsResult<T>) -> Result<(Result<T, ErrorCode>,)> {
-    Ok((result.map(Ok).or_else(|error| error.downcast().map(Err))?,))
+/// What wasmtime says, as a component is told.
+pub(super) fn result<T>(result: FsResult<T>) -> Result<Result<T, ErrorCode>> {
+    result.map(Ok).or_else(|error| error.downcast().map(Err))
 }
 
-/// What was opened, and what it is; a file, if it was made just now.
-type Opened = (File, Option<Statx>);
+/// A file or directory that was opened, and what it is; a file, if it was made just now.
+type Found = (File, Option<Statx>);
 
-fn open(directory: &File, path: &str, how: OFlags) -> rustix::io::Result<Opened> {
+fn open(directory: &File, path: &str, how: OFlags) -> rustix::io::Result<Found> {
     let opened = open_beneath(directory, path, how)?;
     let stat = match how.contains(OFlags::EXCL) {
         true => None,

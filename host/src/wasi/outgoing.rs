@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode, header};
 use std::future::poll_fn;
 use std::sync::Arc;
 use wasmtime::component::Resource;
-use wasmtime::{Result, format_err};
+use wasmtime::{Result, ensure, format_err};
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, StreamResult};
 
@@ -18,7 +18,11 @@ use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, St
 /// `--max-memory` does not count.
 const MOST_BODIES: usize = 16;
 
-/// `response-outparam`: there is one for each call of the component.
+/// The one `response-outparam` that there is for each call of the component: a number that no other resource
+/// has.
+pub(crate) const OUTPARAM: u32 = u32::MAX - 3;
+
+/// `response-outparam`
 pub struct ResponseOutparam;
 
 /// `outgoing-response`
@@ -68,6 +72,16 @@ impl State {
             has_stream: false,
         })?;
         Ok((pipe, body))
+    }
+}
+
+impl State {
+    fn check_outparam(&self, outparam: &Resource<ResponseOutparam>) -> Result<()> {
+        ensure!(
+            outparam.rep() == OUTPARAM && self.has_outparam,
+            "the response-outparam is not there"
+        );
+        Ok(())
     }
 }
 
@@ -218,9 +232,10 @@ impl http_types::HostOutgoingBody for State {
 impl http_types::HostResponseOutparam for State {
     fn set(
         &mut self,
-        _: Resource<ResponseOutparam>,
+        outparam: Resource<ResponseOutparam>,
         response: Result<Resource<OutgoingResponse>, ErrorCode>,
     ) -> Result<()> {
+        self.check_outparam(&outparam)?;
         let answer = match response {
             Ok(response) => {
                 let OutgoingResponse {
@@ -243,17 +258,19 @@ impl http_types::HostResponseOutparam for State {
 
     fn send_informational(
         &mut self,
-        _: Resource<ResponseOutparam>,
+        outparam: Resource<ResponseOutparam>,
         _: u16,
         fields: Resource<Fields>,
     ) -> Result<Result<(), ErrorCode>> {
+        self.check_outparam(&outparam)?;
         self.table.delete(fields)?;
         Ok(Err(ErrorCode::InternalError(Some(
             "informational responses are not sent".to_owned(),
         ))))
     }
 
-    fn drop(&mut self, _: Resource<ResponseOutparam>) -> Result<()> {
+    fn drop(&mut self, outparam: Resource<ResponseOutparam>) -> Result<()> {
+        self.check_outparam(&outparam)?;
         self.has_outparam = false;
         Ok(())
     }

@@ -1,0 +1,499 @@
+//! [`Interface`]: what a component may import, defined once for both ways to run one.
+//!
+//! Each function is linked as one of a component's, which wasmtime calls; and as one of its main module's,
+//! for components that are run flattened (`flatten`): then the canonical ABI is spoken here (`abi`).
+
+use crate::abi::{Core, Lift, Lower, Lowering, Source, Values, lower};
+use crate::flatten::{ROOM, WAIT, module_name, waiting_name};
+use crate::state::State;
+use std::collections::HashSet;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use wasmtime::component::{
+    self, ComponentNamedList, LinkerInstance, Resource, ResourceTableError, ResourceType,
+};
+use wasmtime::{
+    Caller, Engine, Linker, Result, StoreContextMut, WasmRet, WasmTy, WasmTyList, bail, ensure,
+};
+
+/// The version of WASI. Components are linked that are made for any with the same two numbers in front.
+const VERSION: &str = "0.2.12";
+
+/// All that a component may import.
+pub(crate) struct Interfaces {
+    pub(crate) component: component::Linker<State>,
+    pub(crate) core: Linker<State>,
+    /// Module and name of each core function.
+    names: HashSet<(String, String)>,
+}
+
+impl Interfaces {
+    pub(super) fn new(engine: &Engine) -> Result<Self> {
+        let mut core = Linker::new(engine);
+        core.func_wrap(ROOM.0, ROOM.1, room)?;
+        Ok(Self {
+            component: component::Linker::new(engine),
+            core,
+            names: HashSet::new(),
+        })
+    }
+
+    /// Whether there is such a core function, of a module and a name.
+    pub(crate) fn have(&self, import: &(String, String)) -> bool {
+        self.names.contains(import)
+    }
+
+    /// Adds an interface.
+    pub(super) fn add(&mut self, name: &str) -> Result<Interface<'_>> {
+        Ok(Interface {
+            component: self.component.instance(&format!("{name}@{VERSION}"))?,
+            core: &mut self.core,
+            names: &mut self.names,
+            module: module_name(name),
+        })
+    }
+}
+
+/// The component has made room for a part of a result. Returns what it has to make room for next.
+fn room(mut caller: Caller<'_, State>, address: u32) -> Result<u64> {
+    let (memory, state) = memory(&mut caller)?;
+    let Some(lowering) = &mut state.lowering else {
+        bail!("nothing is to be written");
+    };
+    lowering.put(address, memory)?;
+    let wanted = lowering.wanted();
+    if wanted.is_none() {
+        state.lowering = None;
+    }
+    Ok(wanted.unwrap_or(0))
+}
+
+/// The memory of the component that calls, and its state.
+fn memory<'a>(caller: &'a mut Caller<'_, State>) -> Result<(&'a mut [u8], &'a mut State)> {
+    let Some(memory) = caller.data().main_memory else {
+        bail!("the component runs before it has a memory");
+    };
+    Ok(memory.data_and_store_mut(caller))
+}
+
+/// An interface, to which functions are added.
+pub(super) struct Interface<'a> {
+    component: LinkerInstance<'a, State>,
+    core: &'a mut Linker<State>,
+    names: &'a mut HashSet<(String, String)>,
+    module: String,
+}
+
+/// A function to add, whose core signature is `S`.
+pub(super) struct Import<'a, 'b, S> {
+    interface: &'a mut Interface<'b>,
+    name: &'a str,
+    signature: PhantomData<S>,
+}
+
+impl<'b> Interface<'b> {
+    /// The function of a name. `S` is its core signature, such as `fn(u32, u64) -> u32`.
+    pub(super) fn import<'a, S: Signature>(&'a mut self, name: &'a str) -> Import<'a, 'b, S> {
+        Import {
+            interface: self,
+            name,
+            signature: PhantomData,
+        }
+    }
+
+    /// Adds a resource, and what happens when a component drops one.
+    pub(super) fn resource<T: 'static>(
+        &mut self,
+        name: &str,
+        drop: impl Act<(Resource<T>,), ()>,
+    ) -> Result<()> {
+        let of_component = &mut self.component;
+        of_component.resource(name, ResourceType::host::<T>(), move |mut store, rep| {
+            drop.act(store.data_mut(), (Resource::new_own(rep),))
+        })?;
+        self.import::<fn(u32)>(&format!("{name}_drop")).define(drop)
+    }
+
+    /// Adds one where that may wait, and mostly need not.
+    pub(super) fn tried_resource<T: 'static>(
+        &mut self,
+        name: &str,
+        try_to: impl Try<(Resource<T>,), ()>,
+        wait: impl Wait<(Resource<T>,), ()>,
+    ) -> Result<()> {
+        let of_component = &mut self.component;
+        of_component.resource_async(name, ResourceType::host::<T>(), move |mut store, rep| {
+            let drop = (Resource::new_own(rep),);
+            Box::new(async move { try_and_wait(store.data_mut(), drop, try_to, wait).await })
+        })?;
+        self.import::<fn(u32) -> u64>(&format!("{name}_drop"))
+            .define_tried(try_to, wait)
+    }
+}
+
+/// What a function does that never waits, with the state of the component that calls it.
+pub(super) trait Act<P, R>: Copy + Send + Sync + 'static {
+    fn act(self, state: &mut State, parameters: P) -> Result<R>;
+}
+
+/// What a function does that may wait.
+pub(super) trait Wait<P, R>:
+    for<'a> Fn(&'a mut State, P) -> Waiting<'a, R> + Copy + Send + Sync + 'static
+{
+}
+
+impl<P, R, F> Wait<P, R> for F where
+    F: for<'a> Fn(&'a mut State, P) -> Waiting<'a, R> + Copy + Send + Sync + 'static
+{
+}
+
+/// What such a function does first: it returns nothing, where it has to wait.
+pub(super) trait Try<P, R>:
+    Fn(&mut State, &P) -> Result<Option<R>> + Copy + Send + Sync + 'static
+{
+}
+
+impl<P, R, F> Try<P, R> for F where
+    F: Fn(&mut State, &P) -> Result<Option<R>> + Copy + Send + Sync + 'static
+{
+}
+
+async fn try_and_wait<P, R>(
+    state: &mut State,
+    parameters: P,
+    try_to: impl Try<P, R>,
+    wait: impl Wait<P, R>,
+) -> Result<R> {
+    match try_to(state, &parameters)? {
+        Some(result) => Ok(result),
+        None => wait(state, parameters).await,
+    }
+}
+
+/// What such a function will return.
+pub(super) type Waiting<'a, R> = Pin<Box<dyn Future<Output = Result<R>> + Send + 'a>>;
+
+/// What functions are called with, on both ways.
+pub(super) trait Parameters:
+    ComponentNamedList + component::Lift + Lift + Send + 'static
+{
+}
+
+impl<T: ComponentNamedList + component::Lift + Lift + Send + 'static> Parameters for T {}
+
+/// What functions return, on both ways.
+pub(super) trait Returned: component::Lower + Lower + Send + Sync + 'static {}
+
+impl<T: component::Lower + Lower + Send + Sync + 'static> Returned for T {}
+
+impl<S: Signature> Import<'_, '_, S> {
+    /// Adds a function that returns something.
+    pub(super) fn function<P: Parameters, R: Returned>(self, act: impl Act<P, R>) -> Result<()> {
+        let of_component = &mut self.interface.component;
+        of_component.func_wrap(
+            self.name,
+            move |mut store: StoreContextMut<'_, State>, parameters: P| {
+                Ok((act.act(store.data_mut(), parameters)?,))
+            },
+        )?;
+        self.define(act)
+    }
+
+    /// Adds one that returns nothing.
+    pub(super) fn procedure<P: Parameters>(self, act: impl Act<P, ()>) -> Result<()> {
+        let of_component = &mut self.interface.component;
+        of_component.func_wrap(
+            self.name,
+            move |mut store: StoreContextMut<'_, State>, parameters: P| {
+                act.act(store.data_mut(), parameters)
+            },
+        )?;
+        self.define(act)
+    }
+
+    /// Adds a function that returns something, and may wait.
+    pub(super) fn waiting_function<P: Parameters, R: Returned>(
+        self,
+        wait: impl Wait<P, R>,
+    ) -> Result<()> {
+        let of_component = &mut self.interface.component;
+        of_component.func_wrap_async(
+            self.name,
+            move |mut store: StoreContextMut<'_, State>, parameters: P| {
+                Box::new(async move { Ok((wait(store.data_mut(), parameters).await?,)) })
+            },
+        )?;
+        self.define_waiting(wait)
+    }
+
+    /// Adds a function that may wait, and mostly need not.
+    pub(super) fn tried_function<P: Parameters + Sync, R: Returned>(
+        self,
+        try_to: impl Try<P, R>,
+        wait: impl Wait<P, R>,
+    ) -> Result<()> {
+        let of_component = &mut self.interface.component;
+        of_component.func_wrap_async(
+            self.name,
+            move |mut store: StoreContextMut<'_, State>, parameters: P| {
+                Box::new(async move {
+                    let state = store.data_mut();
+                    Ok((try_and_wait(state, parameters, try_to, wait).await?,))
+                })
+            },
+        )?;
+        self.define_tried(try_to, wait)
+    }
+
+    /// Adds one that returns nothing, and may wait.
+    pub(super) fn waiting_procedure<P: Parameters>(self, wait: impl Wait<P, ()>) -> Result<()> {
+        let of_component = &mut self.interface.component;
+        of_component.func_wrap_async(
+            self.name,
+            move |mut store: StoreContextMut<'_, State>, parameters: P| {
+                Box::new(async move { wait(store.data_mut(), parameters).await })
+            },
+        )?;
+        self.define_waiting(wait)
+    }
+
+    fn define<P: Lift + 'static, R: Lower + 'static>(mut self, act: impl Act<P, R>) -> Result<()> {
+        self.check::<P, R>(R::ALLOCATES)?;
+        let Interface { core, module, .. } = self.interface;
+        S::define(core, module, self.name, move |caller, values| {
+            let (memory, state) = memory(caller)?;
+            let (parameters, rest) = lift(values, memory, state)?;
+            let result = act.act(state, parameters).map_err(explain)?;
+            lower_result(result, rest, memory, state)
+        })
+    }
+
+    fn define_waiting<P, R>(mut self, wait: impl Wait<P, R>) -> Result<()>
+    where
+        P: Lift + Send + 'static,
+        R: Lower + Send + 'static,
+    {
+        self.check::<P, R>(R::ALLOCATES)?;
+        self.link_waiting(self.name, wait)
+    }
+
+    fn define_tried<P, R>(mut self, try_to: impl Try<P, R>, wait: impl Wait<P, R>) -> Result<()>
+    where
+        P: Lift + Send + 'static,
+        R: Lower + Send + 'static,
+    {
+        self.check::<P, R>(true)?;
+        let Interface { core, module, .. } = &mut *self.interface;
+        S::define(core, module, self.name, move |caller, values| {
+            let (memory, state) = memory(caller)?;
+            let (parameters, rest) = lift(values, memory, state)?;
+            match try_to(state, &parameters).map_err(explain)? {
+                Some(result) => lower_result(result, rest, memory, state),
+                None => Ok(WAIT),
+            }
+        })?;
+        self.link_waiting(&waiting_name(self.name), wait)
+    }
+
+    fn link_waiting<P, R>(&mut self, name: &str, wait: impl Wait<P, R>) -> Result<()>
+    where
+        P: Lift + Send + 'static,
+        R: Lower + Send + 'static,
+    {
+        let Interface { core, module, .. } = &mut *self.interface;
+        core.func_wrap_async(
+            module,
+            name,
+            move |mut caller: Caller<'_, State>, parameters: S::Parameters| {
+                Box::new(async move {
+                    let values = S::values(parameters);
+                    let act = async {
+                        let (memory, state) = memory(&mut caller)?;
+                        let (parameters, rest) = lift(values.as_ref(), memory, state)?;
+                        let result = wait(state, parameters).await.map_err(explain)?;
+                        lower_result(result, rest, memory, state)
+                    };
+                    S::returned(act.await)
+                })
+            },
+        )?;
+        Ok(())
+    }
+
+    /// Whether the signature is that of such a function: one that `says` what comes next, or not.
+    fn check<P: Lift, R: Lower>(&mut self, says: bool) -> Result<()> {
+        let (mut parameters, mut returned) = (Vec::new(), Vec::new());
+        P::flatten(&mut parameters);
+        R::flatten(&mut returned);
+        if R::FLAT > 1 {
+            parameters.push(Core::I32);
+            returned.clear();
+        }
+        if says {
+            returned.push(Core::I64);
+        }
+        ensure!(
+            S::PARAMETERS == parameters && S::RETURNED.as_slice() == returned,
+            "{} is called with {parameters:?} and returns {returned:?}",
+            self.name
+        );
+        let Interface { names, module, .. } = &mut *self.interface;
+        names.insert((module.clone(), self.name.to_owned()));
+        Ok(())
+    }
+}
+
+/// Says which limit a component has come to.
+fn explain(error: wasmtime::Error) -> wasmtime::Error {
+    match error.downcast_ref() {
+        Some(ResourceTableError::Full) => error.context("the handle limit is --max-handles"),
+        _ => error,
+    }
+}
+
+/// Takes what a function is called with; what is left is where its result goes.
+fn lift<'a, P: Lift>(values: &'a [u64], memory: &[u8], state: &State) -> Result<(P, &'a [u64])> {
+    ensure!(
+        state.lowering.is_none(),
+        "the component calls its host while it makes room for a result"
+    );
+    let mut values = Values(values);
+    let mut source = Source {
+        memory,
+        most: state.template.limits.call_size,
+    };
+    Ok((P::lift(&mut values, &mut source)?, values.0))
+}
+
+/// Hands a result over. Returns it where it is one value; or else, what the component has to make room for.
+fn lower_result<R: Lower>(
+    result: R,
+    rest: &[u64],
+    memory: &mut [u8],
+    state: &mut State,
+) -> Result<u64> {
+    if R::FLAT <= 1 {
+        return Ok(lower(result));
+    }
+    let address = Values(rest).next_u32()?;
+    state.lowering = Lowering::begin(result, address, memory)?;
+    Ok(state
+        .lowering
+        .as_ref()
+        .and_then(Lowering::wanted)
+        .unwrap_or(0))
+}
+
+/// The signature of a core function.
+pub(super) trait Signature: 'static {
+    const PARAMETERS: &[Core];
+    const RETURNED: Option<Core>;
+    type Parameters: WasmTyList + Send + 'static;
+    type Returned: WasmRet + Send + 'static;
+
+    /// The parameters one by one.
+    fn values(parameters: Self::Parameters) -> impl AsRef<[u64]> + Send + Sync;
+
+    fn returned(value: Result<u64>) -> Self::Returned;
+
+    /// Adds a function to a linker.
+    fn define(
+        linker: &mut Linker<State>,
+        module: &str,
+        name: &str,
+        act: impl Fn(&mut Caller<'_, State>, &[u64]) -> Result<u64> + Send + Sync + 'static,
+    ) -> Result<()>;
+}
+
+/// A core value.
+pub(super) trait Value: WasmTy + Send + 'static {
+    const CORE: Core;
+
+    fn into_u64(self) -> u64;
+}
+
+impl Value for u32 {
+    const CORE: Core = Core::I32;
+
+    fn into_u64(self) -> u64 {
+        self.into()
+    }
+}
+
+impl Value for u64 {
+    const CORE: Core = Core::I64;
+
+    fn into_u64(self) -> u64 {
+        self
+    }
+}
+
+macro_rules! signature {
+    ($returned:ty, $core:expr, |$value:ident| $convert:expr, $($type:ident)*) => {
+        #[allow(non_snake_case, reason = "each parameter is named as its type")]
+        #[allow(unused_variables, reason = "there may be none")]
+        impl<$($type: Value),*> Signature for fn($($type),*) -> $returned {
+            const PARAMETERS: &[Core] = &[$($type::CORE),*];
+            const RETURNED: Option<Core> = $core;
+            type Parameters = ($($type,)*);
+            type Returned = Result<$returned>;
+
+            fn values(($($type,)*): Self::Parameters) -> impl AsRef<[u64]> + Send + Sync {
+                [$($type.into_u64()),*]
+            }
+
+            fn returned(value: Result<u64>) -> Self::Returned {
+                value.map(|$value| $convert)
+            }
+
+            fn define(
+                linker: &mut Linker<State>,
+                module: &str,
+                name: &str,
+                act: impl Fn(&mut Caller<'_, State>, &[u64]) -> Result<u64> + Send + Sync + 'static,
+            ) -> Result<()> {
+                linker.func_wrap(module, name, move |mut caller: Caller<'_, State>, $($type: $type),*| {
+                    Self::returned(act(&mut caller, &[$($type.into_u64()),*]))
+                })?;
+                Ok(())
+            }
+        }
+    };
+    ($($type:ident)*) => {
+        signature!((), None, |value| (), $($type)*);
+        // Its upper half is empty.
+        signature!(u32, Some(Core::I32), |value| value as u32, $($type)*);
+        signature!(u64, Some(Core::I64), |value| value, $($type)*);
+    };
+}
+
+signature!();
+signature!(A);
+signature!(A B);
+signature!(A B C);
+signature!(A B C D);
+signature!(A B C D E);
+signature!(A B C D E F);
+signature!(A B C D E F G);
+signature!(A B C D E F G H);
+signature!(A B C D E F G H I);
+signature!(A B C D E F G H I J K);
+
+macro_rules! act {
+    ($($type:ident)*) => {
+        impl<T, R, $($type),*> Act<($($type,)*), R> for T
+        where
+            T: Fn(&mut State, $($type),*) -> Result<R> + Copy + Send + Sync + 'static,
+        {
+            #[allow(non_snake_case, reason = "each parameter is named as its type")]
+            fn act(self, state: &mut State, ($($type,)*): ($($type,)*)) -> Result<R> {
+                self(state, $($type),*)
+            }
+        }
+    };
+}
+
+act!();
+act!(A);
+act!(A B);
+act!(A B C);
