@@ -244,3 +244,6 @@ fn room(memory: &mut [u8], at: usize, align: usize, size: usize) -> Result<&mut 
     let room = memory.get_mut(at..).and_then(|rest| rest.get_mut(..size));
     room.ok_or_else(|| wasmtime::format_err!("an address is not within the component's memory"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,12 +9,23 @@ use wasmtime_wasi::p2::bindings::clocks::wall_clock::Datetime;
 use wasmtime_wasi::p2::bindings::filesystem::types as filesystem;
 use wasmtime_wasi::p2::bindings::io::streams::StreamError;
 
+/// What the fields, cases or flags of a type are called.
+#[cfg(test)]
+pub(super) trait Named {
+    const NAMES: &'static [&'static str];
+}
+
 /// A record, with its fields in order.
 macro_rules! record {
     ($record:ty { $($field:ident: $type:ty),* $(,)? }) => {
         const _: () = {
             const FIELDS: &[(usize, usize)] =
                 &[$((<$type as Layout>::SIZE, <$type as Layout>::ALIGN)),*];
+
+            #[cfg(test)]
+            impl Named for $record {
+                const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+            }
 
             impl Layout for $record {
                 const SIZE: usize = record(FIELDS).0;
@@ -81,6 +92,11 @@ macro_rules! variant {
             const BEGIN: usize = variant(CASES).2;
 
             enum Case { $($case),* }
+
+            #[cfg(test)]
+            impl Named for $variant {
+                const NAMES: &'static [&'static str] = &[$(stringify!($case)),*];
+            }
 
             impl Layout for $variant {
                 const SIZE: usize = variant(CASES).0;
@@ -150,6 +166,11 @@ const fn most(flat: &[usize]) -> usize {
 /// Flags, eight at most, in order.
 macro_rules! flags {
     ($flags:ty { $($flag:ident),* $(,)? }) => {
+        #[cfg(test)]
+        impl Named for $flags {
+            const NAMES: &'static [&'static str] = &[$(stringify!($flag)),*];
+        }
+
         impl Layout for $flags {
             const SIZE: usize = 1;
             const ALIGN: usize = 1;

@@ -29,7 +29,7 @@ use wiring::Wiring;
 
 /// The functions that may have to wait, and mostly need not: interface and name. To be called so that one
 /// could wait costs more, so a flattened component tries another first, which says if that has to be.
-const TRIED: [(&str, &str); 8] = [
+pub(crate) const TRIED: [(&str, &str); 8] = [
     ("wasi:io/streams", "input-stream_drop"),
     ("wasi:io/streams", "output-stream_drop"),
     ("wasi:io/streams", "[method]output-stream.blocking-splice"),

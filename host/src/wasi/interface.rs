@@ -497,3 +497,121 @@ act!();
 act!(A);
 act!(A B);
 act!(A B C);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flatten::TRIED;
+    use crate::wasi::interfaces;
+    use wasmtime::Module;
+    use wit_parser::abi::{AbiVariant, WasmType};
+    use wit_parser::{Function, InterfaceId, Resolve, Type, TypeDefKind};
+
+    /// The interfaces that a component may import.
+    const GRANTED: [&str; 22] = [
+        "wasi:cli/environment",
+        "wasi:cli/exit",
+        "wasi:cli/stderr",
+        "wasi:cli/stdin",
+        "wasi:cli/stdout",
+        "wasi:cli/terminal-input",
+        "wasi:cli/terminal-output",
+        "wasi:cli/terminal-stderr",
+        "wasi:cli/terminal-stdin",
+        "wasi:cli/terminal-stdout",
+        "wasi:clocks/monotonic-clock",
+        "wasi:clocks/wall-clock",
+        "wasi:filesystem/preopens",
+        "wasi:filesystem/types",
+        "wasi:http/outgoing-handler",
+        "wasi:http/types",
+        "wasi:io/error",
+        "wasi:io/poll",
+        "wasi:io/streams",
+        "wasi:random/insecure",
+        "wasi:random/insecure-seed",
+        "wasi:random/random",
+    ];
+
+    /// Whether a value of such a type has parts elsewhere in memory.
+    fn allocates(all: &Resolve, of: &Type) -> bool {
+        let of = match of {
+            Type::String => return true,
+            Type::Id(id) => &all.types[*id].kind,
+            _ => return false,
+        };
+        let any = |types: &[Option<Type>]| types.iter().flatten().any(|it| allocates(all, it));
+        match of {
+            TypeDefKind::List(_) => true,
+            TypeDefKind::Type(it) | TypeDefKind::Option(it) => allocates(all, it),
+            TypeDefKind::Result(it) => any(&[it.ok, it.err]),
+            TypeDefKind::Tuple(it) => it.types.iter().any(|it| allocates(all, it)),
+            TypeDefKind::Record(it) => it.fields.iter().any(|it| allocates(all, &it.ty)),
+            TypeDefKind::Variant(it) => it.cases.iter().any(|it| any(&[it.ty])),
+            _ => false,
+        }
+    }
+
+    /// The core signature of a function, in the text format.
+    fn signature(all: &Resolve, function: &Function, is_tried: bool) -> String {
+        let core = |types: &[WasmType]| {
+            let names = types.iter().map(|it| match it {
+                WasmType::I32 | WasmType::Pointer | WasmType::Length => "i32 ",
+                WasmType::I64 | WasmType::PointerOrI64 => "i64 ",
+                it => panic!("{it:?}"),
+            });
+            names.collect::<String>()
+        };
+        let signature = all.wasm_signature(AbiVariant::GuestImport, function);
+        let says_more = is_tried || function.result.iter().any(|it| allocates(all, it));
+        let returned = match says_more {
+            true => "i64".to_owned(),
+            false => core(&signature.results),
+        };
+        format!("(param {}) (result {returned})", core(&signature.params))
+    }
+
+    fn find(all: &Resolve, interface: &str) -> InterfaceId {
+        let name = format!("{interface}@{VERSION}");
+        let is_it = |id: &InterfaceId| all.id_of(*id).is_some_and(|it| it == name);
+        all.interfaces.iter().map(|it| it.0).find(is_it).unwrap()
+    }
+
+    #[test]
+    fn all_functions_are_granted_with_the_signatures_that_wit_has() {
+        let mut all = Resolve::default();
+        all.push_dir("../wit").unwrap();
+        let engine = Engine::default();
+        let granted = interfaces(&engine).unwrap();
+        let mut names = granted.names.clone();
+        for interface in GRANTED {
+            let module = module_name(interface);
+            let found = &all.interfaces[find(&all, interface)];
+            let is_resource = |id| matches!(all.types[id].kind, TypeDefKind::Resource);
+            let resources = found.types.iter().filter(|it| is_resource(*it.1));
+            let is_tried = |name: &str| TRIED.contains(&(interface, name));
+            let drops = resources.map(|(name, _)| {
+                let name = format!("{name}_drop");
+                let returned = if is_tried(&name) { "(result i64)" } else { "" };
+                (name, format!("(param i32) {returned}"))
+            });
+            let functions = found.functions.iter().map(|(name, function)| {
+                let signature = signature(&all, function, is_tried(name));
+                (name.clone(), signature)
+            });
+            for (name, signature) in functions.chain(drops) {
+                let waiting = is_tried(&name).then(|| waiting_name(&name));
+                for name in [Some(&name), waiting.as_ref()].into_iter().flatten() {
+                    let text = format!(r#"(import "{module}" "{name}" (func {signature}))"#);
+                    let importing = wat::parse_str(format!("(module {text})")).unwrap();
+                    let importing = Module::new(&engine, importing).unwrap();
+                    let linked = granted.core.instantiate_pre(&importing);
+                    assert!(linked.is_ok(), "{text}: {:?}", linked.err());
+                }
+                assert!(names.remove(&(module.clone(), name)));
+            }
+        }
+        // There is nothing more.
+        assert!(names.is_empty(), "{names:?}");
+    }
+}
