@@ -56,9 +56,24 @@ impl Representation {
         Self {
             length,
             last_modified: modified.map(|time| whole_seconds(time.min(now))),
-            entity_tag: EntityTag::strong(format!("{nanoseconds:x}-{length:x}-{identity:x}")),
+            entity_tag: EntityTag::strong(opaque_tag([nanoseconds, length, identity])),
         }
     }
+}
+
+/// Numbers in hexadecimal digits, with a hyphen between them. To format them takes six times as many
+/// instructions, which is a tenth of what the component needs for a small file.
+fn opaque_tag(numbers: [u64; 3]) -> String {
+    let mut tag = String::with_capacity(3 * 17);
+    for number in numbers {
+        if !tag.is_empty() {
+            tag.push('-');
+        }
+        let digits = 16 - (number | 1).leading_zeros() / 4;
+        let digits = (0..digits).rev().map(|digit| number >> (4 * digit) & 15);
+        tag.extend(digits.map(|digit| char::from(b"0123456789abcdef"[digit as usize])));
+    }
+    tag
 }
 
 fn whole_seconds(time: SystemTime) -> SystemTime {
@@ -95,6 +110,17 @@ mod tests {
         assert_ne!(tag(1, 2, 3), tag(2, 2, 3));
         assert_ne!(tag(1, 2, 3), tag(1, 3, 3));
         assert_ne!(tag(1, 2, 3), tag(1, 2, 4));
+    }
+
+    #[test]
+    fn a_tag_is_of_hexadecimal_digits() {
+        for numbers in [[0, 1, 0xf], [0x10, u64::MAX, 1 << 63], [0x0a0, 7, 256]] {
+            let [first, second, third] = numbers;
+            assert_eq!(
+                opaque_tag(numbers),
+                format!("{first:x}-{second:x}-{third:x}")
+            );
+        }
     }
 
     struct Opened(Kind);
