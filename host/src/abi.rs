@@ -3,7 +3,8 @@
 //!
 //! What a function is called with is *lifted* out of core values and the component's memory, and what it
 //! returns is *lowered* into them, as the component model's `CanonicalABI.md` lays it out. Handles are
-//! places in the table of resources, plus one: 0 is none.
+//! places in the table of resources, behind those of the request and of its `response-outparam`, which are in
+//! no table; 0 is none.
 //!
 //! Everything that a component hands over is checked before it is believed: that it lies within its
 //! memory and is aligned, that text is UTF-8, that there is such a case; and all of one call together is
@@ -12,7 +13,7 @@
 mod types;
 mod values;
 
-pub(crate) use values::handle;
+pub(crate) use values::{each_entry, handle};
 use wasmtime::{Result, bail, ensure};
 
 /// How a type is laid out.
@@ -140,9 +141,9 @@ impl<'a> Source<'a> {
 /// Where something is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    /// In what the component makes room for, the how manieth; nothing for what it has given itself.
+    /// The block, counted from 0; nothing for what the component has made room for before.
     block: Option<usize>,
-    /// Behind the beginning of that; or an address.
+    /// Where it begins in that; or an address.
     offset: usize,
 }
 
@@ -193,7 +194,7 @@ impl Lowering {
         memory: &mut [u8],
     ) -> Result<Option<Self>> {
         let offset = address as usize;
-        let to = room(memory, offset, T::ALIGN, T::SIZE)?;
+        let to = slot(memory, offset, T::ALIGN, T::SIZE)?;
         let mut blocks = Vec::new();
         let block = None;
         value.store(to, Place { block, offset }, &mut blocks);
@@ -218,12 +219,12 @@ impl Lowering {
         let Some(block) = self.blocks.get(self.addresses.len()) else {
             bail!("no room is wanted");
         };
-        room(memory, at, block.align, block.bytes.len())?.copy_from_slice(&block.bytes);
+        slot(memory, at, block.align, block.bytes.len())?.copy_from_slice(&block.bytes);
         let pointer = match block.pointer.block {
             Some(outer) => self.addresses[outer] + block.pointer.offset,
             None => block.pointer.offset,
         };
-        room(memory, pointer, 4, 4)?.copy_from_slice(&address.to_le_bytes());
+        slot(memory, pointer, 4, 4)?.copy_from_slice(&address.to_le_bytes());
         self.addresses.push(at);
         Ok(())
     }
@@ -238,11 +239,11 @@ pub(crate) fn lower<T: Lower>(value: T) -> u64 {
     u64::from_le_bytes(bytes)
 }
 
-/// The room for something in the memory of a component.
-fn room(memory: &mut [u8], at: usize, align: usize, size: usize) -> Result<&mut [u8]> {
+/// A part of the memory of a component, to write something to.
+fn slot(memory: &mut [u8], at: usize, align: usize, size: usize) -> Result<&mut [u8]> {
     ensure!(at.is_multiple_of(align), "an address is not aligned");
-    let room = memory.get_mut(at..).and_then(|rest| rest.get_mut(..size));
-    room.ok_or_else(|| wasmtime::format_err!("an address is not within the component's memory"))
+    let slot = memory.get_mut(at..).and_then(|rest| rest.get_mut(..size));
+    slot.ok_or_else(|| wasmtime::format_err!("an address is not within the component's memory"))
 }
 
 #[cfg(test)]

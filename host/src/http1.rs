@@ -5,6 +5,7 @@
 //! request ends lets requests be smuggled. So what the RFC calls an error is one here.
 
 pub(crate) mod chunked;
+pub(crate) mod field_lines;
 pub(crate) mod framing;
 pub(crate) mod head;
 pub(crate) mod host;

@@ -164,10 +164,12 @@ impl Program {
             } => {
                 let instance = pre.instantiate_async(&mut store).await?;
                 let memory = instance.get_module_export(&mut store, memory);
-                store.data_mut().main_memory = memory.and_then(Extern::into_memory);
                 let handle = instance.get_module_export(&mut store, handle);
-                let handle = handle.and_then(Extern::into_func);
-                let handle = handle.ok_or_else(|| wasmtime::format_err!("it is gone"))?;
+                let (Some(Extern::Memory(memory)), Some(Extern::Func(handle))) = (memory, handle)
+                else {
+                    return Err(wasmtime::format_err!("it exports something else"));
+                };
+                store.data_mut().main_memory = Some(memory);
                 Export::Flat(handle.typed(&store)?)
             }
             Linked::Whole(pre) => Export::Whole(pre.instantiate_async(&mut store).await?),
@@ -200,33 +202,43 @@ impl Linked {
             }
         };
         let flat = match &config.component {
-            Source::Bundled => (!FLAT.is_empty()).then(|| Flat {
-                module: FLAT.into(),
-                imports: Vec::new(),
-            }),
-            Source::File(_) => flatten(&whole),
+            Source::Bundled => (!FLAT.is_empty()).then(|| FLAT.to_vec()),
+            Source::File(_) => flatten(&whole).filter(may_be_linked).map(|it| it.module),
         };
         let cache = config.code_cache.as_deref().and_then(code_cache::open);
         // What is wrong with a component is said of it as it is.
         let flat = flat.and_then(|flat| Self::flat(config, cache.as_ref(), &name, &flat));
-        match flat {
-            Some(flat) => Ok(flat),
-            None => Self::whole(config, cache.as_ref(), name, &whole),
+        let (linked, needs) = match flat {
+            Some(flat) => flat,
+            None => Self::whole(config, cache.as_ref(), name, &whole)?,
+        };
+        let begins_with = needs.and_then(|it| it.max_initial_memory_size);
+        if config.isolation != Isolation::Request
+            && begins_with
+                .is_some_and(|pages| pages.saturating_mul(PAGE) > config.limits.kept_memory as u64)
+        {
+            tracing::warn!(
+                "no instance serves twice: each begins with more than --max-kept-memory"
+            );
         }
+        Ok(linked)
     }
 
-    /// Compiles and links a flattened component; nothing if that can't be linked.
-    fn flat(config: &Config, cache: Option<&Cache>, name: &str, flat: &Flat) -> Option<Self> {
-        let module: Module = compile(config, cache, name, &flat.module).ok()?;
+    /// Compiles and links a flattened component; nothing if that can't be.
+    fn flat(
+        config: &Config,
+        cache: Option<&Cache>,
+        name: &str,
+        flat: &[u8],
+    ) -> Option<(Self, Option<ResourcesRequired>)> {
+        let module: Module = compile(config, cache, name, flat).ok()?;
         let interfaces = wasi::interfaces(module.engine()).ok()?;
-        if !flat.imports.iter().all(|import| interfaces.have(import)) {
-            return None;
-        }
-        Some(Self::Flat {
+        let linked = Self::Flat {
             pre: interfaces.core.instantiate_pre(&module).ok()?,
             memory: module.get_export_index(flatten::MEMORY)?,
             handle: module.get_export_index(flatten::HANDLE)?,
-        })
+        };
+        Some((linked, module.needs()))
     }
 
     /// Compiles and links a component as it is.
@@ -235,7 +247,7 @@ impl Linked {
         cache: Option<&Cache>,
         name: String,
         whole: &[u8],
-    ) -> Result<Self, Error> {
+    ) -> Result<(Self, Option<ResourcesRequired>), Error> {
         let component: Component = compile(config, cache, &name, whole)?;
         let interfaces = wasi::interfaces(component.engine());
         let interfaces = interfaces.map_err(|error| Error::Engine(sentence(&error)))?;
@@ -245,8 +257,14 @@ impl Linked {
             cause: sentence(&error),
         })?;
         let pre = ProxyPre::new(pre).map_err(|_| Error::Export { name })?;
-        Ok(Self::Whole(pre))
+        Ok((Self::Whole(pre), component.needs()))
     }
+}
+
+/// Whether all that a component imports is granted, needed or not: else it is refused as it is.
+fn may_be_linked(flat: &Flat) -> bool {
+    let interfaces = wasi::interfaces(&Engine::default());
+    interfaces.is_ok_and(|all| flat.imports.iter().all(|import| all.have(import)))
 }
 
 /// What is compiled.
@@ -302,13 +320,6 @@ fn compile<C: Code>(
     };
     if let Some(needs) = &needs {
         check_size(needs, name, limits)?;
-    }
-    let begins_with = needs.as_ref().and_then(|it| it.max_initial_memory_size);
-    if config.isolation != Isolation::Request
-        && begins_with
-            .is_some_and(|pages| pages.saturating_mul(PAGE) > config.limits.kept_memory as u64)
-    {
-        tracing::warn!("no instance serves twice: each begins with more than --max-kept-memory");
     }
     match needs {
         Some(needs) if needs.num_memories > USUAL_MEMORIES || needs.num_tables > USUAL_TABLES => {

@@ -1,7 +1,7 @@
 //! [`Pipe`]: a response's content on its way from the component to the connection.
 
+use crate::http1::field_lines::FieldLines;
 use bytes::Bytes;
-use http::HeaderMap;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -89,7 +89,7 @@ pub(crate) enum Flow {
     /// Nothing yet.
     Empty,
     /// The content is complete; its trailers.
-    Finished(HeaderMap),
+    Finished(FieldLines),
     /// The component gave it up.
     Aborted,
 }
@@ -114,7 +114,7 @@ struct State {
 
 #[derive(Debug)]
 enum End {
-    Finished(HeaderMap),
+    Finished(FieldLines),
     Aborted,
 }
 
@@ -185,7 +185,7 @@ impl Pipe {
     /// # Errors
     ///
     /// It is not as long as was promised: so much was written. Then it is given up.
-    pub(crate) fn finish(&self, trailers: HeaderMap) -> Result<(), u64> {
+    pub(crate) fn finish(&self, trailers: FieldLines) -> Result<(), u64> {
         let mut state = self.lock();
         let written = state.written;
         if state.promised.is_some_and(|promised| promised != written) {
@@ -244,7 +244,7 @@ mod tests {
         assert!(matches!(pipe.pop(), Flow::Empty));
         pipe.push(bytes(1)).unwrap();
         pipe.push(bytes(2)).unwrap();
-        pipe.finish(HeaderMap::new()).unwrap();
+        pipe.finish(FieldLines::new()).unwrap();
         // Giving up what is complete changes nothing.
         pipe.abort();
         for length in [1, 2] {
@@ -265,7 +265,7 @@ mod tests {
             let pipe = Pipe::new(Some(5));
             let last = lengths.iter().map(|&length| pipe.push(bytes(length)));
             assert_eq!(last.last().unwrap_or(Ok(())), pushed, "{lengths:?}");
-            assert_eq!(pipe.finish(HeaderMap::new()), finished, "{lengths:?}");
+            assert_eq!(pipe.finish(FieldLines::new()), finished, "{lengths:?}");
             while matches!(pipe.pop(), Flow::Chunk(_)) {}
             let is_finished = matches!(pipe.pop(), Flow::Finished(_));
             assert_eq!(is_finished, finished.is_ok(), "{lengths:?}");

@@ -2,6 +2,7 @@
 
 use crate::connection::input::SharedInput;
 use crate::deadline::{CpuMeter, OutOfTime, Ticks};
+use crate::http1::field_lines::FieldLines;
 use crate::http1::head::Head;
 use crate::http1::refusal::Refusal;
 use crate::instance::{Instance, Program, sentence};
@@ -11,7 +12,6 @@ use crate::pipe::{Chunk, Flow, Pipe};
 use crate::wasi::bindings::wasi::http::types::ErrorCode;
 use crate::wasi::incoming::IncomingRequest;
 use crate::wasi::outgoing::Answer;
-use http::HeaderMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -129,7 +129,7 @@ impl Failure {
 #[derive(Debug)]
 pub(crate) enum Event {
     Chunk(Chunk),
-    Finished(HeaderMap),
+    Finished(FieldLines),
     Broken(Failure),
 }
 
@@ -255,7 +255,7 @@ impl Call {
     /// What there is of the content now, without letting the component run.
     pub(crate) fn next(&mut self) -> Option<Event> {
         let Some(pipe) = &self.pipe else {
-            return Some(Event::Finished(HeaderMap::new()));
+            return Some(Event::Finished(FieldLines::new()));
         };
         match pipe.pop() {
             Flow::Chunk(chunk) => {

@@ -110,6 +110,7 @@ impl State {
         (self.just_opened, self.writes) = (None, false);
         self.has_outparam = true;
         self.bodies_made = 0;
+        self.lowering = None;
         self.memory.begin(self.exchange.id);
     }
 
@@ -124,6 +125,9 @@ impl State {
         };
         first.is_none_or(is_mapped)
             && left.next().is_none()
+            && self.readers.is_empty()
+            && self.bodies.is_empty()
+            && self.lists == 0
             && self.request.is_none()
             && !self.has_outparam
     }

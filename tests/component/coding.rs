@@ -8,6 +8,18 @@ fn lines() -> String {
         .collect()
 }
 
+/// Text that does not become much smaller when coded.
+fn noise(length: usize) -> String {
+    let mut state = 1_u64;
+    let letters = std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        char::from(b' ' + (state >> 58) as u8)
+    });
+    letters.take(length).collect()
+}
+
 on_both_hosts! {
     fn compressible_files_are_coded_when_accepted(server, |setup| setup.file("a.txt", lines()).file("small.txt", "small").file("a.png", lines())) {
         let coded = server.get("/files/a.txt").field("Accept-Encoding", "gzip").send();
@@ -27,6 +39,13 @@ on_both_hosts! {
         let not_modified = request("gzip").send();
         assert_eq!((not_modified.status, not_modified.field("vary")), (304, Some("accept-encoding")));
         assert_eq!(request("identity").send().status, 200);
+    }
+
+    /// There is more of it than the host takes ahead of its client.
+    fn what_is_coded_waits_for_its_client(server, |setup| setup.file("a.txt", noise(4 << 20))) {
+        let coded = server.get("/files/a.txt").field("Accept-Encoding", "gzip").send();
+        assert!(coded.content.len() > 2 << 20);
+        assert!(gunzip(&coded.content) == noise(4 << 20).as_bytes());
     }
 
     /// RFC 9110 12.5.5: another Accept-Encoding would have had another answer.

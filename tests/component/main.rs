@@ -60,6 +60,7 @@ macro_rules! on_ours_only {
     )*};
 }
 
+mod abi;
 mod authority;
 mod clients;
 mod coding;

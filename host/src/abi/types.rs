@@ -1,6 +1,6 @@
 //! The records, variants, enumerations and flags of WASI.
 
-use super::values::{Offsets, flatten_variant, max, record, variant};
+use super::values::{Offsets, flatten_variant, most, record, variant};
 use super::{Block, Core, Layout, Lift, Lower, Place, Source, Values};
 use crate::wasi::bindings::wasi::http::types::{self as http, IoError};
 use wasmtime::component::Resource;
@@ -87,9 +87,6 @@ macro_rules! variant {
                 <payload!($($type)?) as Layout>::SIZE,
                 <payload!($($type)?) as Layout>::ALIGN,
             )),*];
-            /// Where what a case has begins.
-            #[allow(dead_code, reason = "no case may have anything")]
-            const BEGIN: usize = variant(CASES).2;
 
             enum Case { $($case),* }
 
@@ -127,7 +124,7 @@ macro_rules! variant {
                 fn load(at: usize, source: &mut Source<'_>) -> Result<Self> {
                     match u8::load(at, source)? {
                         $(case if case == Case::$case as u8 => {
-                            Ok(Self::$case $((<$type as Lift>::load(at + BEGIN, source)?))?)
+                            Ok(Self::$case $((<$type as Lift>::load(at + Self::ALIGN, source)?))?)
                         })*
                         case => bail!("there is no case {case}"),
                     }
@@ -142,8 +139,8 @@ macro_rules! variant {
                             to[0] = Case::$case as u8;
                             $(<$type as Lower>::store(
                                 value,
-                                &mut to[BEGIN..],
-                                place.behind(BEGIN),
+                                &mut to[Self::ALIGN..],
+                                place.behind(Self::ALIGN),
                                 blocks,
                             );)?
                         })*
@@ -152,15 +149,6 @@ macro_rules! variant {
             }
         };
     };
-}
-
-const fn most(flat: &[usize]) -> usize {
-    let (mut most, mut index) = (0, 0);
-    while index < flat.len() {
-        most = max(most, flat[index]);
-        index += 1;
-    }
-    most
 }
 
 /// Flags, eight at most, in order.

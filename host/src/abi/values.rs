@@ -2,15 +2,18 @@
 
 use super::{Block, Core, Layout, Lift, Lower, Place, Source, Values};
 use wasmtime::component::Resource;
-use wasmtime::{Result, bail, ensure, format_err};
+use wasmtime::{Result, bail, ensure};
 
-/// The next multiple of `align`.
-pub(super) const fn aligned(at: usize, align: usize) -> usize {
-    at.next_multiple_of(align)
-}
-
-pub(super) const fn max(a: usize, b: usize) -> usize {
-    if a > b { a } else { b }
+/// The largest of some numbers, or 0.
+pub(super) const fn most(numbers: &[usize]) -> usize {
+    let (mut most, mut index) = (0, 0);
+    while index < numbers.len() {
+        if numbers[index] > most {
+            most = numbers[index];
+        }
+        index += 1;
+    }
+    most
 }
 
 /// What is flattened to one core value.
@@ -82,17 +85,18 @@ impl<T: 'static> Layout for Resource<T> {
     }
 }
 
+/// The handle of the resource that is first in the table. Those before it are of two that are not there.
+const FIRST: u32 = 3;
+
 /// The handle of a resource.
 pub(crate) fn handle<T: 'static>(resource: &Resource<T>) -> u32 {
-    // No number of a resource is as large as any.
-    resource.rep() + 1
+    resource.rep().wrapping_add(FIRST)
 }
 
-/// The resource of a handle. Whether there is one of this type the table knows, whom everybody asks.
+/// The resource of a handle. Whether there is one of this type the table knows, which everybody asks first.
 fn resource<T: 'static>(handle: u32) -> Result<Resource<T>> {
-    let place = handle.checked_sub(1);
-    let place = place.ok_or_else(|| format_err!("0 is no handle"))?;
-    Ok(Resource::new_own(place))
+    ensure!(handle != 0, "0 is no handle");
+    Ok(Resource::new_own(handle.wrapping_sub(FIRST)))
 }
 
 impl<T: 'static> Lift for Resource<T> {
@@ -179,14 +183,44 @@ impl<T> Layout for Vec<T> {
     }
 }
 
-fn list<T: Lift>(at: u32, count: u32, source: &mut Source<'_>) -> Result<Vec<T>> {
+/// Whether a list is where it should be, and no more than may be handed over.
+fn begin_list<T: Layout>(at: u32, count: u32, source: &mut Source<'_>) -> Result<()> {
     let (at, count) = (at as usize, count as usize);
     ensure!(at.is_multiple_of(T::ALIGN), "a list is not aligned");
     // As the host keeps it, which may be several times as much.
-    let size = count.checked_mul(max(T::SIZE, size_of::<T>()));
+    let size = count.checked_mul(T::SIZE.max(size_of::<T>()));
     source.count(size.unwrap_or(usize::MAX))?;
     source.bytes(at, count * T::SIZE)?;
-    T::load_list(at, count, source)
+    Ok(())
+}
+
+fn list<T: Lift>(at: u32, count: u32, source: &mut Source<'_>) -> Result<Vec<T>> {
+    begin_list::<T>(at, count, source)?;
+    T::load_list(at as usize, count as usize, source)
+}
+
+/// Hands on each of a list of names and values, as the fields of a message are handed over.
+pub(crate) fn each_entry(
+    at: u32,
+    count: u32,
+    source: &mut Source<'_>,
+    mut act: impl FnMut(&str, &[u8]),
+) -> Result<()> {
+    type Entry = (String, Vec<u8>);
+    begin_list::<Entry>(at, count, source)?;
+    for index in 0..count as usize {
+        let at = at as usize + index * Entry::SIZE;
+        let (name, value) = (bytes(at, source)?, bytes(at + 8, source)?);
+        act(std::str::from_utf8(name)?, value);
+    }
+    Ok(())
+}
+
+/// Bytes whose address and length are here.
+fn bytes<'a>(at: usize, source: &mut Source<'a>) -> Result<&'a [u8]> {
+    let (at, length) = (u32::load(at, source)?, u32::load(at + 4, source)?);
+    source.count(length as usize)?;
+    source.bytes(at as usize, length as usize)
 }
 
 impl<T: Lift> Lift for Vec<T> {
@@ -213,16 +247,16 @@ impl<T: Lower> Lower for Vec<T> {
     }
 }
 
-/// The layout of a variant, by size and alignment of what its cases have: its own, and where that begins.
-pub(super) const fn variant(cases: &[(usize, usize)]) -> (usize, usize, usize) {
-    let (mut size, mut align, mut index) = (0, 1, 0);
+/// The size and alignment of a variant, by those of what its cases have. That begins behind a byte that says
+/// which case it is, and so at the alignment.
+pub(super) const fn variant(cases: &[(usize, usize)]) -> (usize, usize) {
+    let (mut size, mut align, mut index) = (0_usize, 1_usize, 0);
     while index < cases.len() {
-        size = max(size, cases[index].0);
-        align = max(align, cases[index].1);
+        size = most(&[size, cases[index].0]);
+        align = most(&[align, cases[index].1]);
         index += 1;
     }
-    let begin = aligned(1, align);
-    (aligned(begin + size, align), align, begin)
+    ((align + size).next_multiple_of(align), align)
 }
 
 /// Adds the core values of a variant: which case it is, and then room for what any of them has.
@@ -286,8 +320,8 @@ impl<T: Lower> Lower for Option<T> {
 
 impl<T: Layout, E: Layout> Layout for Result<T, E> {
     const SIZE: usize = variant(&[(T::SIZE, T::ALIGN), (E::SIZE, E::ALIGN)]).0;
-    const ALIGN: usize = max(T::ALIGN, E::ALIGN);
-    const FLAT: usize = 1 + max(T::FLAT, E::FLAT);
+    const ALIGN: usize = most(&[T::ALIGN, E::ALIGN]);
+    const FLAT: usize = 1 + most(&[T::FLAT, E::FLAT]);
     const ALLOCATES: bool = T::ALLOCATES || E::ALLOCATES;
 
     fn flatten(core: &mut Vec<Core>) {
@@ -330,13 +364,13 @@ impl<T: Lower, E: Lower> Lower for Result<T, E> {
 
 /// The layout of a record, by size and alignment of its fields: its own.
 pub(super) const fn record(fields: &[(usize, usize)]) -> (usize, usize) {
-    let (mut size, mut align, mut index) = (0, 1, 0);
+    let (mut size, mut align, mut index) = (0_usize, 1_usize, 0);
     while index < fields.len() {
-        size = aligned(size, fields[index].1) + fields[index].0;
-        align = max(align, fields[index].1);
+        size = size.next_multiple_of(fields[index].1) + fields[index].0;
+        align = most(&[align, fields[index].1]);
         index += 1;
     }
-    (aligned(size, align), align)
+    (size.next_multiple_of(align), align)
 }
 
 /// Where the fields of a record are, one after the other.
@@ -345,7 +379,7 @@ pub(super) struct Offsets(usize);
 
 impl Offsets {
     pub(super) fn next<T: Layout>(&mut self) -> usize {
-        let offset = aligned(self.0, T::ALIGN);
+        let offset = self.0.next_multiple_of(T::ALIGN);
         self.0 = offset + T::SIZE;
         offset
     }

@@ -1,11 +1,11 @@
 //! [`Input`]: what a client sends, and the content of its request as the component reads it.
 
 use crate::http1::chunked::{Decoded, Decoder};
+use crate::http1::field_lines::FieldLines;
 use crate::http1::framing::Framing;
 use crate::http1::head::{Head, HeadLimits, find_end};
 use crate::http1::refusal::Refusal;
 use bytes::{Buf, Bytes, BytesMut};
-use http::HeaderMap;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -77,7 +77,7 @@ enum Coding {
     Length(u64),
     Chunked(Decoder),
     /// It has come, with these trailers.
-    Done(HeaderMap),
+    Done(FieldLines),
 }
 
 /// Whether the client waits for `100 Continue` (RFC 9110 10.1.1).
@@ -127,7 +127,7 @@ impl Content {
                 self.piece = buffer.split_to(length).freeze();
                 *remaining -= length as u64;
                 if *remaining == 0 {
-                    self.coding = Coding::Done(HeaderMap::new());
+                    self.coding = Coding::Done(FieldLines::new());
                 }
             }
             Coding::Chunked(decoder) => match decoder.decode(buffer)? {
@@ -159,7 +159,7 @@ pub(crate) enum Unanswered {
 
 impl Input {
     pub(crate) fn new(stream: Arc<TcpStream>) -> Self {
-        let content = Content::new(Coding::Done(HeaderMap::new()), false, false);
+        let content = Content::new(Coding::Done(FieldLines::new()), false, false);
         Self {
             stream,
             buffer: BytesMut::new(),
@@ -281,7 +281,7 @@ impl Input {
         limits: HeadLimits,
     ) -> Result<(), Refusal> {
         let coding = match head.framing {
-            Framing::Length(0) => Coding::Done(HeaderMap::new()),
+            Framing::Length(0) => Coding::Done(FieldLines::new()),
             Framing::Length(length) if length > limit => return Err(Refusal::ContentTooLarge),
             Framing::Length(length) => Coding::Length(length),
             Framing::Chunked => {
@@ -299,7 +299,7 @@ impl Input {
     /// are parts of the buffer that they came in, which an idle connection is not to hold.
     pub(crate) fn end_content(&mut self) {
         self.content.piece = Bytes::new();
-        self.content.coding = Coding::Done(HeaderMap::new());
+        self.content.coding = Coding::Done(FieldLines::new());
     }
 
     /// How much of the content has come.
@@ -429,14 +429,14 @@ impl Input {
     pub(crate) fn poll_trailers(
         &mut self,
         context: &mut Context<'_>,
-    ) -> Poll<Result<HeaderMap, Refusal>> {
+    ) -> Poll<Result<FieldLines, Refusal>> {
         loop {
             if let Some(_data) = ready!(self.poll_content(context, usize::MAX))? {
                 continue;
             }
             return Poll::Ready(Ok(match &mut self.content.coding {
                 Coding::Done(trailers) => std::mem::take(trailers),
-                _ => HeaderMap::new(),
+                _ => FieldLines::new(),
             }));
         }
     }

@@ -4,6 +4,7 @@ use super::exchange::{Asked, Halt};
 use super::output::{read, shrunk, warm};
 use super::sending::{Progress, Stop};
 use super::{Connection, Next};
+use crate::http1::field_lines::FieldLines;
 use crate::http1::response::{
     Persistence, ResponseFraming, is_without_content, write_chunk_size, write_head,
     write_last_chunk,
@@ -13,7 +14,7 @@ use crate::pipe::{Chunk, FileChunk, Place};
 use crate::request::{Call, Event, Failure};
 use crate::wasi::outgoing::Answer;
 use bytes::Bytes;
-use http::{HeaderMap, Method, header};
+use http::{Method, header};
 use std::collections::VecDeque;
 
 /// Content up to this leaves in one write with its head, when it is there in time.
@@ -31,7 +32,7 @@ struct Gathered {
     chunks: Vec<Chunk>,
     length: u64,
     /// The trailers, if the content is complete.
-    end: Option<HeaderMap>,
+    end: Option<FieldLines>,
 }
 
 /// A response that is under way.
@@ -60,7 +61,7 @@ impl Connection {
         let gathered = self.gather(call, has_content, asked).await?;
 
         let declared = fields
-            .get(header::CONTENT_LENGTH)
+            .first(&header::CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok()?.parse().ok());
         let known = gathered.end.is_some().then_some(gathered.length);
         if let (true, Some(promised), Some(written)) = (has_content, declared, known)
@@ -234,7 +235,7 @@ impl Connection {
             let trailers = if response.takes_trailers {
                 trailers
             } else {
-                HeaderMap::new()
+                FieldLines::new()
             };
             write_last_chunk(&mut pieces.1, &trailers);
         }

@@ -4,7 +4,7 @@ use std::ops::Range;
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternName, ComponentExternalKind,
     ComponentOuterAliasKind, ComponentType, ComponentTypeRef, ExternalKind, Instance,
-    InstanceTypeDeclaration, InstantiationArg, Payload,
+    InstanceTypeDeclaration, InstantiationArg, Payload, TypeBounds,
 };
 
 /// A core function of a component.
@@ -20,11 +20,18 @@ pub(super) enum CoreFunction<'a> {
 
 /// A type of a component.
 enum Type<'a> {
-    /// That of an instance, which has these functions.
-    Instance(Vec<&'a str>),
+    /// That of an instance.
+    Instance(InstanceType<'a>),
     /// An export of an instance.
     Export(u32, &'a str),
     Other,
+}
+
+/// What an instance has.
+#[derive(Default)]
+pub(super) struct InstanceType<'a> {
+    pub(super) functions: Vec<&'a str>,
+    pub(super) resources: Vec<&'a str>,
 }
 
 /// What a component defines, by its indices.
@@ -39,12 +46,13 @@ pub(super) struct Definitions<'a> {
     types: Vec<Type<'a>>,
     /// Instance and name of those that are an instance's.
     component_functions: Vec<Option<(u32, &'a str)>>,
-    /// The name, and the functions, of those that are imported.
-    pub(super) component_instances: Vec<Option<(&'a str, Vec<&'a str>)>>,
+    /// The names of those that are imported, and the indices of their types.
+    component_instances: Vec<Option<(&'a str, u32)>>,
     /// The core functions that are lifted, and how.
     pub(super) lifted: Vec<(u32, Box<[CanonicalOption]>)>,
-    /// The names of the component's exports.
-    pub(super) exports: Vec<&'a str>,
+    pub(super) exports: Vec<(&'a str, ComponentExternalKind)>,
+    /// The functions that components inside export.
+    pub(super) inner_exports: Vec<&'a str>,
 }
 
 impl<'a> Definitions<'a> {
@@ -67,10 +75,21 @@ impl<'a> Definitions<'a> {
                 let nested = component.get(unchecked_range.clone())?;
                 for payload in parser.clone().parse_all(nested) {
                     match payload.ok()? {
+                        Payload::ComponentExportSection(section) => {
+                            for export in section {
+                                let export = export.ok()?;
+                                match export.kind {
+                                    ComponentExternalKind::Func => {
+                                        self.inner_exports.push(plain(&export.name)?);
+                                    }
+                                    ComponentExternalKind::Type => {}
+                                    _ => return None,
+                                }
+                            }
+                        }
                         Payload::Version { .. }
                         | Payload::ComponentTypeSection(_)
                         | Payload::ComponentImportSection(_)
-                        | Payload::ComponentExportSection(_)
                         | Payload::CustomSection(_)
                         | Payload::End(_) => {}
                         _ => return None,
@@ -94,7 +113,7 @@ impl<'a> Definitions<'a> {
                 for found in section.clone() {
                     self.types.push(match found.ok()? {
                         ComponentType::Instance(declarations) => {
-                            Type::Instance(functions(&declarations))
+                            Type::Instance(InstanceType::of(&declarations)?)
                         }
                         _ => Type::Other,
                     });
@@ -117,17 +136,14 @@ impl<'a> Definitions<'a> {
                     let ComponentTypeRef::Instance(of) = import.ty else {
                         return None;
                     };
-                    let Type::Instance(functions) = self.types.get(of as usize)? else {
-                        return None;
-                    };
-                    let instance = (plain(&import.name)?, functions.clone());
-                    self.component_instances.push(Some(instance));
+                    let imported = (plain(&import.name)?, of);
+                    self.component_instances.push(Some(imported));
                 }
             }
             Payload::ComponentExportSection(section) => {
                 for export in section.clone() {
                     let export = export.ok()?;
-                    self.exports.push(plain(&export.name)?);
+                    self.exports.push((plain(&export.name)?, export.kind));
                     self.add_component_item(export.kind, None)?;
                 }
             }
@@ -224,8 +240,18 @@ impl<'a> Definitions<'a> {
     }
 
     fn imported_interface(&self, instance: u32) -> Option<&'a str> {
-        let imported = self.component_instances.get(instance as usize)?;
-        Some(imported.as_ref()?.0)
+        let imported = *self.component_instances.get(instance as usize)?;
+        Some(imported?.0)
+    }
+
+    /// The interfaces that are imported, and what they have.
+    pub(super) fn imports(&self) -> Option<Vec<(&'a str, &InstanceType<'a>)>> {
+        let imported = self.component_instances.iter().flatten();
+        let imported = imported.map(|(name, of)| match self.types.get(*of as usize)? {
+            Type::Instance(of) => Some((*name, of)),
+            _ => None,
+        });
+        imported.collect()
     }
 
     /// The code that a core instance is of, and what that was given.
@@ -248,14 +274,23 @@ fn plain<'a>(name: &ComponentExternName<'a>) -> Option<&'a str> {
     is_plain.then_some(name.name)
 }
 
-/// The functions of an instance of such a type.
-fn functions<'a>(declarations: &[InstanceTypeDeclaration<'a>]) -> Vec<&'a str> {
-    let functions = declarations.iter().filter_map(|it| match it {
-        InstanceTypeDeclaration::Export {
-            name,
-            ty: ComponentTypeRef::Func(_),
-        } => plain(name),
-        _ => None,
-    });
-    functions.collect()
+impl<'a> InstanceType<'a> {
+    fn of(declarations: &[InstanceTypeDeclaration<'a>]) -> Option<Self> {
+        let mut of = Self::default();
+        for declaration in declarations {
+            let InstanceTypeDeclaration::Export { name, ty } = declaration else {
+                continue;
+            };
+            match ty {
+                ComponentTypeRef::Func(_) => of.functions.push(plain(name)?),
+                ComponentTypeRef::Type(TypeBounds::SubResource) => {
+                    of.resources.push(plain(name)?);
+                }
+                // Another name of what is there already.
+                ComponentTypeRef::Type(TypeBounds::Eq(_)) => {}
+                _ => return None,
+            }
+        }
+        Some(of)
+    }
 }

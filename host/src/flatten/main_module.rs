@@ -16,10 +16,10 @@ pub(super) struct MainModule<'a> {
     types: Vec<FuncType>,
     /// What it imports, and the index of the type.
     imports: Vec<(Import, u32)>,
-    /// How many functions are its own.
-    own: u32,
     realloc: u32,
     handle: u32,
+    /// Where each function that it imports is found: there, or in the one around it.
+    moved: Vec<u32>,
 }
 
 impl<'a> MainModule<'a> {
@@ -73,14 +73,25 @@ impl<'a> MainModule<'a> {
                 _ => {}
             }
         }
-        (memories == 1 && memory == Some(0)).then_some(Self {
+        // Without imports there would be no place for more.
+        if memories != 1 || memory != Some(0) || imports.is_empty() {
+            return None;
+        }
+        let mut main = Self {
             code: wiring.main,
             types,
             imports,
-            own,
             realloc: realloc?,
             handle: handle?,
-        })
+            moved: Vec::new(),
+        };
+        main.moved = (0..main.imported()).collect();
+        let around = main.imported_then() + own..;
+        let inner: Vec<u32> = main.inner().map(|(index, _)| index).collect();
+        for (index, around) in inner.into_iter().zip(around) {
+            main.moved[index as usize] = around;
+        }
+        Some(main)
     }
 
     /// The module of the flattened component.
@@ -112,13 +123,9 @@ impl<'a> MainModule<'a> {
 
     /// The index that a function has in the flattened component, or the one around it.
     fn moved(&self, function: u32) -> u32 {
-        if function >= self.imported() {
-            return function - self.imported() + self.imported_then();
-        }
-        let around = self.inner().position(|(index, _)| index == function);
-        around.map_or(function, |around| {
-            self.imported_then() + self.own + around as u32
-        })
+        let own = || function - self.imported() + self.imported_then();
+        let imported = self.moved.get(function as usize);
+        imported.copied().unwrap_or_else(own)
     }
 
     fn parameters(&self, of: u32) -> &[wasmparser::ValType] {

@@ -13,6 +13,9 @@
 //! `realloc`, and says where there is room, until there is nothing more to make room for. There is such a
 //! function, too, around each that may have to wait.
 //!
+//! Of the types that the component gives what it imports, only those of core functions are still looked at:
+//! whose are others misunderstands its own memory, and nobody else's.
+//!
 //! The main module's code and data stay the same. What is not wired exactly as described is left to be run
 //! as a component; so is what any of this could make a difference to, such as a module that does something
 //! as it starts.
@@ -61,13 +64,19 @@ pub(crate) const MEMORY: &str = "memory";
 /// A component, flattened.
 pub(crate) struct Flat {
     pub(crate) module: Vec<u8>,
-    /// All functions that the component imports, needed or not: module and name.
+    /// All functions that the component imports, needed or not, and those that drop its resources: module and
+    /// name.
     pub(crate) imports: Vec<(String, String)>,
 }
 
 /// What a flattened component imports an interface's functions from.
 pub(crate) fn module_name(interface: &str) -> String {
     format!("cm32p2|{interface}@0.2")
+}
+
+/// The function that drops a resource.
+pub(crate) fn drop_name(resource: &str) -> String {
+    format!("{resource}_drop")
 }
 
 /// The component flattened; nothing if it is not valid, or not wired as `wit-component` does.

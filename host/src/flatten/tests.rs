@@ -268,8 +268,15 @@ fn a_component_does_the_same_as_before() {
     assert_eq!(run(&wired()), expected);
     let flat = flatten(&wired()).unwrap();
     assert_eq!(run_flat(&flat), expected);
-    let imported = |name: &str| ("cm32p2|test:host/text@0.2".to_owned(), name.to_owned());
-    assert_eq!(flat.imports, ["length", "half", "greetings"].map(imported));
+    let imports = flat
+        .imports
+        .iter()
+        .map(|(module, name)| format!("{module} {name}"));
+    let text = "cm32p2|test:host/text@0.2";
+    let expected =
+        ["length", "half", "greetings", "thing_drop"].map(|name| format!("{text} {name}"));
+    let drop_stream = "cm32p2|wasi:io/streams@0.2 output-stream_drop".to_owned();
+    assert!(imports.eq(expected.into_iter().chain([drop_stream])));
 }
 
 #[test]
@@ -380,6 +387,21 @@ fn what_is_wired_in_another_way_stays_as_it_is() {
             r#"(export "wasi:http/incoming-handler@0.2.9" (instance $handler))"#,
             r#"(export "wasi:http/incoming-handler@0.2.9" (instance $handler))
                (export "more" (instance $handler))"#,
+        ),
+        (
+            "an earlier draft is exported",
+            "wasi:http/incoming-handler@0.2.9",
+            "wasi:http/incoming-handler@0.2.0-rc-2023-11-10",
+        ),
+        (
+            "another function is exported",
+            r#"(export "handle" (func $run))"#,
+            r#"(export "other" (func $run))"#,
+        ),
+        (
+            "the function is exported by itself",
+            r#"(export "wasi:http/incoming-handler@0.2.9" (instance $handler))"#,
+            r#"(export "wasi:http/incoming-handler@0.2.9" (func $run))"#,
         ),
         (
             "something of a world is imported",

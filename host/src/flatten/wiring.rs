@@ -1,16 +1,16 @@
 //! How `wit-component` wires a component, recognised.
 
-use super::definitions::{CoreFunction, Definitions};
+use super::definitions::{CoreFunction, Definitions, InstanceType};
 use super::main_module::constant;
-use super::{TRIED, module_name};
+use super::{TRIED, drop_name, module_name};
 use std::collections::HashMap;
 use wasmparser::{
-    CanonicalOption, ElementItems, ElementKind, Export, ExternalKind, FunctionBody, Instance,
-    Operator, Parser, Payload, TypeRef,
+    CanonicalOption, ComponentExternalKind, ElementItems, ElementKind, Export, ExternalKind,
+    FunctionBody, Instance, Operator, Parser, Payload, TypeRef,
 };
 
-/// The interface that a component has to export.
-const EXPORTED: &str = "wasi:http/incoming-handler@0.2.";
+/// What a component has to export: the interface, and its function.
+const EXPORTED: (&str, &str) = ("wasi:http/incoming-handler", "handle");
 
 /// What the main module imports.
 #[derive(Clone)]
@@ -52,7 +52,7 @@ pub(super) struct Wiring<'a> {
     pub(super) memory: &'a str,
     pub(super) realloc: &'a str,
     pub(super) handle: &'a str,
-    /// All functions that the component imports.
+    /// All functions that the component imports, and those that drop its resources.
     pub(super) imports: Vec<(String, String)>,
 }
 
@@ -87,7 +87,7 @@ impl<'a> Wiring<'a> {
             }
         }
 
-        let [exported] = all.exports.as_slice() else {
+        let [(exported, ComponentExternalKind::Instance)] = *all.exports.as_slice() else {
             return None;
         };
         let [(lifted, options)] = all.lifted.as_slice() else {
@@ -97,16 +97,27 @@ impl<'a> Wiring<'a> {
             return None;
         };
         let (memory, realloc) = (ends.memory?, ends.realloc?);
-        let is_wired = exported.starts_with(EXPORTED)
+        let is_wired = named(exported, String::new())?.0 == module_name(EXPORTED.0)
+            && all.inner_exports == [EXPORTED.1]
             && options.iter().all(|it| *it == CanonicalOption::UTF8)
             && [of, memory.0, realloc.0] == [main; 3];
         if !is_wired {
             return None;
         }
         let mut imports = Vec::new();
-        for (interface, functions) in all.component_instances.iter().flatten() {
+        for (
+            interface,
+            InstanceType {
+                functions,
+                resources,
+            },
+        ) in all.imports()?
+        {
             for function in functions {
                 imports.push(named(interface, (*function).to_owned())?);
+            }
+            for resource in resources {
+                imports.push(named(interface, drop_name(resource))?);
             }
         }
         Some(Self {
@@ -193,7 +204,7 @@ impl<'a> Shim<'a> {
             }
             CoreFunction::Drop(resource) => {
                 let (interface, name) = all.imported_resource(*resource)?;
-                Import::new(interface, format!("{name}_drop"), false)
+                Import::new(interface, drop_name(name), false)
             }
             _ => None,
         }

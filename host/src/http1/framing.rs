@@ -1,7 +1,8 @@
 //! How long a request's content is (RFC 9112 6.3), and whether the connection persists (9.3).
 
+use super::field_lines::FieldLines;
 use super::refusal::Refusal;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 
 /// How the end of a request's content is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub(crate) enum Framing {
 }
 
 /// Reads the framing of a request. Whatever two recipients could understand differently is refused.
-pub(crate) fn framing(fields: &HeaderMap, is_http10: bool) -> Result<Framing, Refusal> {
+pub(crate) fn framing(fields: &FieldLines, is_http10: bool) -> Result<Framing, Refusal> {
     let chunked = transfer_encoding(fields)?;
     let length = content_length(fields)?;
     match (chunked, length) {
@@ -26,11 +27,11 @@ pub(crate) fn framing(fields: &HeaderMap, is_http10: bool) -> Result<Framing, Re
 }
 
 /// Whether the content is chunked: the only transfer coding there may be, once.
-fn transfer_encoding(fields: &HeaderMap) -> Result<bool, Refusal> {
-    if !fields.contains_key(header::TRANSFER_ENCODING) {
+fn transfer_encoding(fields: &FieldLines) -> Result<bool, Refusal> {
+    if !fields.contain(&header::TRANSFER_ENCODING) {
         return Ok(false);
     }
-    let lines = fields.get_all(header::TRANSFER_ENCODING).iter().count();
+    let lines = fields.values(&header::TRANSFER_ENCODING).count();
     let codings: Vec<_> = elements(fields, &header::TRANSFER_ENCODING).collect();
     let is_chunked = |coding: &&[u8]| coding.eq_ignore_ascii_case(b"chunked");
     match codings.split_last() {
@@ -43,8 +44,8 @@ fn transfer_encoding(fields: &HeaderMap) -> Result<bool, Refusal> {
     }
 }
 
-fn content_length(fields: &HeaderMap) -> Result<Option<u64>, Refusal> {
-    let mut lines = fields.get_all(header::CONTENT_LENGTH).iter();
+fn content_length(fields: &FieldLines) -> Result<Option<u64>, Refusal> {
+    let mut lines = fields.values(&header::CONTENT_LENGTH);
     match (lines.next(), lines.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => parse_length(value).map(Some),
@@ -62,8 +63,8 @@ fn parse_length(value: &HeaderValue) -> Result<u64, Refusal> {
 }
 
 /// Whether the connection is to be used again after this request.
-pub(crate) fn persists(fields: &HeaderMap, is_http10: bool) -> bool {
-    if !fields.contains_key(header::CONNECTION) {
+pub(crate) fn persists(fields: &FieldLines, is_http10: bool) -> bool {
+    if !fields.contain(&header::CONNECTION) {
         return !is_http10;
     }
     let has = |option: &[u8]| {
@@ -73,12 +74,12 @@ pub(crate) fn persists(fields: &HeaderMap, is_http10: bool) -> bool {
 }
 
 /// Whether the client takes trailers (RFC 9110 10.1.4).
-pub(crate) fn takes_trailers(fields: &HeaderMap) -> bool {
+pub(crate) fn takes_trailers(fields: &FieldLines) -> bool {
     elements(fields, &header::TE).any(|it| it.eq_ignore_ascii_case(b"trailers"))
 }
 
 /// Whether the client waits for `100 Continue` before it sends its content.
-pub(crate) fn expects_continue(fields: &HeaderMap) -> Result<bool, Refusal> {
+pub(crate) fn expects_continue(fields: &FieldLines) -> Result<bool, Refusal> {
     let mut expects = false;
     for expectation in elements(fields, &header::EXPECT) {
         if !expectation.eq_ignore_ascii_case(b"100-continue") {
@@ -90,9 +91,10 @@ pub(crate) fn expects_continue(fields: &HeaderMap) -> Result<bool, Refusal> {
 }
 
 /// The elements of a list, all its lines together; empty ones are ignored (RFC 9110 5.6.1).
-fn elements<'a>(fields: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
-    let lines = fields.get_all(name).iter();
-    let elements = lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b','));
+fn elements<'a>(fields: &'a FieldLines, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    let elements = fields
+        .values(name)
+        .flat_map(|line| line.as_bytes().split(|&byte| byte == b','));
     elements
         .map(<[u8]>::trim_ascii)
         .filter(|element| !element.is_empty())
@@ -102,10 +104,11 @@ fn elements<'a>(fields: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item 
 mod tests {
     use super::*;
 
-    fn fields(lines: &[(&'static str, &str)]) -> HeaderMap {
-        let mut fields = HeaderMap::new();
+    fn fields(lines: &[(&'static str, &str)]) -> FieldLines {
+        let mut fields = FieldLines::new();
         for (name, value) in lines {
-            fields.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            fields.push(name.parse().unwrap(), value);
         }
         fields
     }

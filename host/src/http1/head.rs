@@ -9,12 +9,13 @@
 //!
 //! Lines end in CRLF: a bare CR or LF is refused, as is folding.
 
+use super::field_lines::FieldLines;
 use super::framing::{Framing, expects_continue, framing, persists};
 use super::host;
 use super::refusal::Refusal;
 use bytes::Bytes;
 use http::Method;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
 
 /// How large a head may be.
@@ -34,7 +35,7 @@ pub(crate) struct Head {
     pub(crate) method: Method,
     /// Origin-form, absolute-form with its authority, or `*`.
     pub(crate) target: Uri,
-    pub(crate) fields: HeaderMap,
+    pub(crate) fields: FieldLines,
     pub(crate) framing: Framing,
     /// HTTP/1.0: no chunked coding, no 100 Continue.
     pub(crate) is_http10: bool,
@@ -210,8 +211,8 @@ pub(crate) fn parse_fields(
     section: &Bytes,
     mut position: usize,
     most: usize,
-) -> Result<HeaderMap, Refusal> {
-    let mut fields = HeaderMap::new();
+) -> Result<FieldLines, Refusal> {
+    let mut fields = FieldLines::new();
     let mut count = 0;
     loop {
         let rest = &section[position..];
@@ -227,9 +228,7 @@ pub(crate) fn parse_fields(
         // A bare CR or LF is part of no value.
         let value = HeaderValue::from_maybe_shared(section.slice_ref(value))
             .map_err(|_| Refusal::FieldLine)?;
-        fields
-            .try_append(name, value)
-            .map_err(|_| Refusal::FieldsTooLarge)?;
+        fields.push(name, value);
         position += length + 2;
     }
 }
@@ -258,8 +257,8 @@ fn trim(mut value: &[u8]) -> &[u8] {
 }
 
 /// A request has one Host, and it is one; HTTP/1.0 may do without (RFC 9112 3.2).
-fn check_host(fields: &HeaderMap, is_http10: bool) -> Result<(), Refusal> {
-    let mut lines = fields.get_all(header::HOST).iter();
+fn check_host(fields: &FieldLines, is_http10: bool) -> Result<(), Refusal> {
+    let mut lines = fields.values(&header::HOST);
     match (lines.next(), lines.next()) {
         (None, _) if is_http10 => Ok(()),
         (Some(value), None) if host::is_valid(value.as_bytes()) => Ok(()),
@@ -297,6 +296,10 @@ mod tests {
         Ok(None)
     }
 
+    fn name(name: &str) -> HeaderName {
+        name.parse().unwrap()
+    }
+
     fn refusal(text: &str) -> Option<Refusal> {
         let by_byte = parse(text.as_bytes(), 1).err();
         assert_eq!(
@@ -316,12 +319,13 @@ mod tests {
                 (head.method.as_str(), head.target.to_string().as_str()),
                 ("GET", "/a?b")
             );
-            assert_eq!(head.fields["host"], "x:1");
+            assert_eq!(head.fields.first(&header::HOST).unwrap(), "x:1");
             assert_eq!(
-                head.fields.get_all("a").iter().collect::<Vec<_>>(),
+                head.fields.values(&name("a")).collect::<Vec<_>>(),
                 ["", "2"]
             );
-            assert_eq!(head.fields["x!#$%&'*+-.^_`|~9"].as_bytes(), b"caf\xe9");
+            let value = head.fields.first(&name("x!#$%&'*+-.^_`|~9")).unwrap();
+            assert_eq!(value.as_bytes(), b"caf\xe9");
             assert!(head.persists && !head.is_http10 && !head.expects_continue);
             assert_eq!(head.framing, Framing::Length(0));
         }
@@ -605,10 +609,11 @@ mod tests {
                 let known = text.replacen(&line[line.len() - 8..], version, 1);
                 prop_assert!(other.parse(known.as_bytes()).is_ok_and(|status| status.is_complete()));
                 prop_assert_eq!(other.method, Some(head.method.as_str()));
-                prop_assert_eq!(other.headers.len(), head.fields.len());
+                prop_assert_eq!(other.headers.len(), head.fields.iter().count());
                 for line in other.headers {
-                    let values = head.fields.get_all(line.name);
-                    prop_assert!(values.iter().any(|value| value.as_bytes() == line.value), "{}", line.name);
+                    let name = name(line.name);
+                    let mut values = head.fields.values(&name);
+                    prop_assert!(values.any(|value| value.as_bytes() == line.value), "{}", name);
                 }
             }
         }

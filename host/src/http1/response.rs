@@ -1,7 +1,8 @@
 //! The head of a response, and the framing of its content (RFC 9112 4, 6, 7.1).
 
+use super::field_lines::FieldLines;
 use super::refusal::{RETRY_AFTER, Refusal};
-use http::header::{self, HeaderMap, HeaderName};
+use http::header::{self, HeaderName};
 use http::{Method, StatusCode};
 use std::cell::RefCell;
 use std::io::Write;
@@ -70,7 +71,7 @@ fn reason(status: StatusCode) -> &'static str {
 pub(crate) fn write_head(
     output: &mut Vec<u8>,
     status: StatusCode,
-    fields: &HeaderMap,
+    fields: &FieldLines,
     framing: ResponseFraming,
     persistence: Persistence,
 ) {
@@ -79,7 +80,7 @@ pub(crate) fn write_head(
     output.push(b' ');
     output.extend_from_slice(reason(status).as_bytes());
     output.extend_from_slice(b"\r\n");
-    for (name, value) in fields {
+    for (name, value) in fields.iter() {
         // The framing is decided here, whatever the component says of it.
         if name != header::CONTENT_LENGTH
             && name != header::TRANSFER_ENCODING
@@ -88,7 +89,7 @@ pub(crate) fn write_head(
             write_field(output, name, value.as_bytes());
         }
     }
-    if !fields.contains_key(header::DATE) {
+    if !fields.contain(&header::DATE) {
         write_date(output);
     }
     match framing {
@@ -112,13 +113,13 @@ pub(crate) fn write_head(
 /// Writes a whole refusal, after which the connection ends. HEAD gets it without its content.
 pub(crate) fn write_refusal(output: &mut Vec<u8>, refusal: Refusal, is_head: bool) {
     let (status, sentence) = refusal.answer();
-    let mut fields = HeaderMap::with_capacity(2);
-    fields.insert(
+    let mut fields = FieldLines::with_capacity(2);
+    fields.push(
         header::CONTENT_TYPE,
         header::HeaderValue::from_static("text/plain"),
     );
     if refusal == Refusal::Overloaded {
-        fields.insert(
+        fields.push(
             header::RETRY_AFTER,
             header::HeaderValue::from(RETRY_AFTER.as_secs()),
         );
@@ -182,9 +183,9 @@ pub(crate) fn write_chunk_size(output: &mut Vec<u8>, size: u64) {
 }
 
 /// Writes the end of a chunked response, with the trailers it has.
-pub(crate) fn write_last_chunk(output: &mut Vec<u8>, trailers: &HeaderMap) {
+pub(crate) fn write_last_chunk(output: &mut Vec<u8>, trailers: &FieldLines) {
     output.extend_from_slice(b"0\r\n");
-    for (name, value) in trailers {
+    for (name, value) in trailers.iter() {
         // What says how a message is framed comes before it (RFC 9110 6.5.1).
         if ![
             header::CONTENT_LENGTH,
@@ -208,10 +209,10 @@ mod tests {
         fields: &[(&'static str, &'static str)],
         framing: ResponseFraming,
     ) -> String {
-        let mut map = HeaderMap::new();
-        map.insert("date", "then".parse().unwrap());
+        let mut map = FieldLines::new();
+        map.push(header::DATE, "then".parse().unwrap());
         for &(name, value) in fields {
-            map.append(name, value.parse().unwrap());
+            map.push(name.parse().unwrap(), value.parse().unwrap());
         }
         let mut output = Vec::new();
         write_head(
@@ -355,9 +356,9 @@ mod tests {
 
     #[test]
     fn trailers_say_nothing_of_framing() {
-        let mut trailers = HeaderMap::new();
+        let mut trailers = FieldLines::new();
         for name in ["x-a", "content-length", "transfer-encoding", "trailer"] {
-            trailers.append(name, "1".parse().unwrap());
+            trailers.push(name.parse().unwrap(), "1".parse().unwrap());
         }
         let mut output = Vec::new();
         write_last_chunk(&mut output, &trailers);

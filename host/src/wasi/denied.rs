@@ -6,9 +6,9 @@ use super::bindings::wasi::http::outgoing_handler;
 use super::bindings::wasi::http::types::{self as http_types, ErrorCode, Method, Scheme};
 use super::incoming::IncomingBody;
 use super::outgoing::OutgoingBody;
+use crate::http1::field_lines::FieldLines;
 use crate::pipe::Pipe;
 use crate::state::State;
-use http::HeaderMap;
 use std::sync::Arc;
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -20,7 +20,7 @@ pub struct OutgoingRequest {
     path_with_query: Option<String>,
     scheme: Option<Scheme>,
     authority: Option<String>,
-    fields: HeaderMap,
+    fields: FieldLines,
     pipe: Option<Arc<Pipe>>,
 }
 
@@ -52,7 +52,7 @@ impl outgoing_handler::Host for State {
 
 impl http_types::HostOutgoingRequest for State {
     fn new(&mut self, fields: Resource<Fields>) -> Result<Resource<OutgoingRequest>> {
-        let fields = self.table.delete(fields)?.into_map();
+        let fields = self.table.delete(fields)?.into_lines();
         let request = OutgoingRequest {
             method: Method::Get,
             path_with_query: None,

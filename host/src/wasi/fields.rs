@@ -1,72 +1,74 @@
 //! `wasi:http/types.fields`
 
 use super::bindings::wasi::http::types::{ErrorCode, HeaderError, Host, HostFields, IoError};
+use crate::abi::{self, Core, Layout, Lift, Source, Values};
+use crate::http1::field_lines::FieldLines;
 use crate::state::State;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use std::sync::Arc;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
 /// The fields of a request or a response.
 #[derive(Clone, Debug)]
-pub struct Fields(Map);
+pub struct Fields(Lines);
 
 #[derive(Clone, Debug)]
-enum Map {
+enum Lines {
     /// The component may change it.
     Mutable {
-        map: HeaderMap,
+        lines: FieldLines,
         /// Roughly what it takes in memory, in bytes.
         size: usize,
     },
     /// The component may read it only.
-    Immutable(Arc<HeaderMap>),
+    Immutable(Arc<FieldLines>),
 }
 
 impl Fields {
     /// Fields that the component may read only.
-    pub(crate) fn immutable(map: Arc<HeaderMap>) -> Self {
-        Self(Map::Immutable(map))
+    pub(crate) fn immutable(lines: Arc<FieldLines>) -> Self {
+        Self(Lines::Immutable(lines))
     }
 
     fn mutable() -> Self {
-        Self(Map::Mutable {
-            map: HeaderMap::new(),
+        Self(Lines::Mutable {
+            lines: FieldLines::new(),
             size: 0,
         })
     }
 
-    fn map(&self) -> &HeaderMap {
+    fn lines(&self) -> &FieldLines {
         match &self.0 {
-            Map::Mutable { map, .. } => map,
-            Map::Immutable(map) => map,
+            Lines::Mutable { lines, .. } => lines,
+            Lines::Immutable(lines) => lines,
         }
     }
 
-    /// The fields as a map of their own, of what a component may set.
-    pub(crate) fn into_map(self) -> HeaderMap {
+    /// The fields as lines of their own, of what a component may set.
+    pub(crate) fn into_lines(self) -> FieldLines {
         match self.0 {
-            Map::Mutable { map, .. } => map,
-            Map::Immutable(_) => self.visible_map(),
+            Lines::Mutable { lines, .. } => lines,
+            Lines::Immutable(_) => self.visible_lines(),
         }
     }
 
     /// What the component may see: all but what belongs to the connection.
     fn visible(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.map().iter().filter(|(name, _)| !is_forbidden(name))
+        self.lines().iter().filter(|(name, _)| !is_forbidden(name))
     }
 
-    fn visible_map(&self) -> HeaderMap {
+    fn visible_lines(&self) -> FieldLines {
         self.visible()
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect()
     }
 
-    /// The map to change, and its size.
-    fn change(&mut self) -> Result<(&mut HeaderMap, &mut usize), HeaderError> {
+    /// The lines to change, and their size.
+    fn change(&mut self) -> Result<(&mut FieldLines, &mut usize), HeaderError> {
         match &mut self.0 {
-            Map::Mutable { map, size } => Ok((map, size)),
-            Map::Immutable(_) => Err(HeaderError::Immutable),
+            Lines::Mutable { lines, size } => Ok((lines, size)),
+            Lines::Immutable(_) => Err(HeaderError::Immutable),
         }
     }
 
@@ -76,26 +78,24 @@ impl Fields {
         value: HeaderValue,
         limit: usize,
     ) -> Result<(), HeaderError> {
-        let (map, total) = self.change()?;
+        let (lines, total) = self.change()?;
         // Two lengths would leave it to each reader which one counts.
-        if name == header::CONTENT_LENGTH && map.contains_key(&name) {
+        if name == header::CONTENT_LENGTH && lines.contain(&name) {
             return Err(HeaderError::InvalidSyntax);
         }
         let size = *total + size(&name, &value);
         if size > limit {
             return Err(HeaderError::Forbidden);
         }
-        map.try_append(name, value)
-            .map_err(|_| HeaderError::Forbidden)?;
+        lines.push(name, value);
         *total = size;
         Ok(())
     }
 
     fn remove(&mut self, name: &HeaderName) -> Result<(), HeaderError> {
-        let (map, total) = self.change()?;
-        let values = map.get_all(name).iter();
-        let removed: usize = values.map(|value| size(name, value)).sum();
-        map.remove(name);
+        let (lines, total) = self.change()?;
+        let removed: usize = lines.values(name).map(|value| size(name, value)).sum();
+        lines.remove(name);
         *total -= removed;
         Ok(())
     }
@@ -114,6 +114,50 @@ impl Fields {
         }
         *self = replaced;
         Ok(())
+    }
+}
+
+/// What `fields.from-list` is called with, as far as each is a field.
+pub(super) struct Entries(Result<Vec<(HeaderName, HeaderValue)>, HeaderError>);
+
+impl Entries {
+    const fn new() -> Self {
+        Self(Ok(Vec::new()))
+    }
+
+    fn add(&mut self, name: &str, value: &[u8]) {
+        let Ok(entries) = &mut self.0 else { return };
+        let entry = parse_name(name).and_then(|name| Ok((parse_value(&name, value)?, name)));
+        match entry {
+            Ok((value, name)) => entries.push((name, value)),
+            Err(error) => self.0 = Err(error),
+        }
+    }
+}
+
+/// As a list of names and values, of which none is copied before it is a field.
+impl Layout for Entries {
+    const SIZE: usize = <Vec<(String, Vec<u8>)> as Layout>::SIZE;
+    const ALIGN: usize = <Vec<(String, Vec<u8>)> as Layout>::ALIGN;
+    const FLAT: usize = <Vec<(String, Vec<u8>)> as Layout>::FLAT;
+    const ALLOCATES: bool = <Vec<(String, Vec<u8>)> as Layout>::ALLOCATES;
+
+    fn flatten(core: &mut Vec<Core>) {
+        Vec::<(String, Vec<u8>)>::flatten(core);
+    }
+}
+
+impl Lift for Entries {
+    fn lift(values: &mut Values<'_>, source: &mut Source<'_>) -> Result<Self> {
+        let mut entries = Self::new();
+        let (at, count) = (values.next_u32()?, values.next_u32()?);
+        abi::each_entry(at, count, source, |name, value| entries.add(name, value))?;
+        Ok(entries)
+    }
+
+    fn load(at: usize, source: &mut Source<'_>) -> Result<Self> {
+        let (at, count) = (u32::load(at, source)?, u32::load(at + 4, source)?);
+        Self::lift(&mut Values(&[at.into(), count.into()]), source)
     }
 }
 
@@ -148,18 +192,38 @@ fn parse_name(name: &str) -> Result<HeaderName, HeaderError> {
     }
 }
 
-fn parse_value(name: &HeaderName, value: Vec<u8>) -> Result<HeaderValue, HeaderError> {
+fn parse_value(name: &HeaderName, value: &[u8]) -> Result<HeaderValue, HeaderError> {
     let is_digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
     if *name == header::CONTENT_LENGTH && !is_digits {
         return Err(HeaderError::InvalidSyntax);
     }
-    HeaderValue::from_maybe_shared(bytes::Bytes::from(value))
-        .map_err(|_| HeaderError::InvalidSyntax)
+    HeaderValue::from_bytes(value).map_err(|_| HeaderError::InvalidSyntax)
 }
 
 impl Host for State {
     fn http_error_code(&mut self, error: Resource<IoError>) -> Result<Option<ErrorCode>> {
         Ok(self.table.get(&error)?.downcast_ref().cloned())
+    }
+}
+
+impl State {
+    /// `fields.from-list`
+    pub(super) fn fields_of(
+        &mut self,
+        Entries(entries): Entries,
+    ) -> Result<Result<Resource<Fields>, HeaderError>> {
+        let limit = self.template.limits.field_size;
+        let fields = entries.and_then(|entries| {
+            let mut fields = Fields::mutable();
+            for (name, value) in entries {
+                fields.append(name, value, limit)?;
+            }
+            Ok(fields)
+        });
+        Ok(match fields {
+            Ok(fields) => Ok(self.table.push(fields)?),
+            Err(error) => Err(error),
+        })
     }
 }
 
@@ -170,19 +234,13 @@ impl HostFields for State {
 
     fn from_list(
         &mut self,
-        entries: Vec<(String, Vec<u8>)>,
+        list: Vec<(String, Vec<u8>)>,
     ) -> Result<Result<Resource<Fields>, HeaderError>> {
-        let limit = self.template.limits.field_size;
-        let mut fields = Fields::mutable();
-        for (name, value) in entries {
-            let appended = parse_name(&name)
-                .and_then(|name| Ok((parse_value(&name, value)?, name)))
-                .and_then(|(value, name)| fields.append(name, value, limit));
-            if let Err(error) = appended {
-                return Ok(Err(error));
-            }
+        let mut entries = Entries::new();
+        for (name, value) in list {
+            entries.add(&name, &value);
         }
-        Ok(Ok(self.table.push(fields)?))
+        self.fields_of(entries)
     }
 
     fn get(&mut self, fields: Resource<Fields>, name: String) -> Result<Vec<Vec<u8>>> {
@@ -190,17 +248,13 @@ impl HostFields for State {
         let Ok(name) = parse_name(&name) else {
             return Ok(Vec::new());
         };
-        Ok(fields
-            .map()
-            .get_all(name)
-            .iter()
-            .map(|value| value.as_bytes().to_vec())
-            .collect())
+        let values = fields.lines().values(&name);
+        Ok(values.map(|value| value.as_bytes().to_vec()).collect())
     }
 
     fn has(&mut self, fields: Resource<Fields>, name: String) -> Result<bool> {
         let fields = self.table.get(&fields)?;
-        Ok(parse_name(&name).is_ok_and(|name| fields.map().contains_key(name)))
+        Ok(parse_name(&name).is_ok_and(|name| fields.lines().contain(&name)))
     }
 
     fn set(
@@ -215,7 +269,7 @@ impl HostFields for State {
             let name = parse_name(&name)?;
             let values = values
                 .into_iter()
-                .map(|value| parse_value(&name, value))
+                .map(|value| parse_value(&name, &value))
                 .collect::<Result<Vec<_>, _>>()?;
             fields.replace(&name, values, limit)
         })())
@@ -240,7 +294,7 @@ impl HostFields for State {
         let fields = self.table.get_mut(&fields)?;
         Ok((|| {
             let name = parse_name(&name)?;
-            let value = parse_value(&name, value)?;
+            let value = parse_value(&name, &value)?;
             fields.append(name, value, limit)
         })())
     }
@@ -255,12 +309,12 @@ impl HostFields for State {
 
     fn clone(&mut self, fields: Resource<Fields>) -> Result<Resource<Fields>> {
         let fields = self.table.get(&fields)?;
-        let copy = Map::Mutable {
+        let copy = Lines::Mutable {
             size: fields
                 .visible()
                 .map(|(name, value)| size(name, value))
                 .sum(),
-            map: fields.visible_map(),
+            lines: fields.visible_lines(),
         };
         Ok(self.table.push(Fields(copy))?)
     }
@@ -282,7 +336,7 @@ mod tests {
         limit: usize,
     ) -> Result<(), HeaderError> {
         let name = parse_name(name)?;
-        let value = parse_value(&name, value.into())?;
+        let value = parse_value(&name, value.as_bytes())?;
         fields.append(name, value, limit)
     }
 
@@ -320,7 +374,7 @@ mod tests {
                 "{value}"
             );
         }
-        let mut sealed = Fields::immutable(Arc::new(fields.into_map()));
+        let mut sealed = Fields::immutable(Arc::new(fields.into_lines()));
         assert!(matches!(
             append(&mut sealed, "x-c", "1", 10_000),
             Err(HeaderError::Immutable)
@@ -348,19 +402,16 @@ mod tests {
         let size = size_of_all(&mut fields);
         let refused = fields.replace(&name, vec![new.clone(); 1000], 10_000);
         assert!(matches!(refused, Err(HeaderError::Forbidden)));
-        assert_eq!(fields.map()[&name], "old");
+        assert_eq!(fields.lines().first(&name).unwrap(), "old");
         assert_eq!(size_of_all(&mut fields), size);
         fields.replace(&name, vec![new; 2], 10_000).unwrap();
-        assert_eq!(
-            fields.map().get_all(&name).iter().collect::<Vec<_>>(),
-            ["new"; 2]
-        );
+        assert_eq!(fields.lines().values(&name).collect::<Vec<_>>(), ["new"; 2]);
         assert_eq!(size_of_all(&mut fields), 2 * size);
     }
 
     #[test]
     fn the_connection_s_fields_are_hidden() {
-        let map: HeaderMap = [
+        let lines: FieldLines = [
             (header::HOST, "x"),
             (header::CONNECTION, "close"),
             (header::ACCEPT, "*/*"),
@@ -368,7 +419,7 @@ mod tests {
         .into_iter()
         .map(|(name, value)| (name, HeaderValue::from_static(value)))
         .collect();
-        let fields = Fields::immutable(Arc::new(map));
+        let fields = Fields::immutable(Arc::new(lines));
         assert_eq!(
             fields
                 .visible()
@@ -377,6 +428,13 @@ mod tests {
             ["accept"]
         );
         // Nor do they become those of a response, which may be made of a request's.
-        assert_eq!(fields.into_map().keys().collect::<Vec<_>>(), ["accept"]);
+        assert_eq!(
+            fields
+                .into_lines()
+                .iter()
+                .map(|it| it.0)
+                .collect::<Vec<_>>(),
+            ["accept"]
+        );
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn add(all: &mut Interfaces) -> Result<()> {
         .function(<State as HostFields>::new)?;
     types
         .import::<fn(u32, u32, u32)>("[static]fields.from-list")
-        .function(<State as HostFields>::from_list)?;
+        .function_of(<State as HostFields>::from_list, State::fields_of)?;
     types
         .import::<fn(u32, u32, u32, u32) -> u64>("[method]fields.get")
         .function(<State as HostFields>::get)?;

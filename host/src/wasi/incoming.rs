@@ -3,10 +3,11 @@
 use super::Fields;
 use super::bindings::wasi::http::types::{self as http_types, ErrorCode};
 use crate::connection::input::SharedInput;
+use crate::http1::field_lines::FieldLines;
 use crate::http1::refusal::Refusal;
 use crate::state::State;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Uri, header};
+use http::{Method, Uri, header};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,17 +16,18 @@ use wasmtime::Result;
 use wasmtime::component::Resource;
 use wasmtime_wasi::async_trait;
 use wasmtime_wasi::p2::{
-    DynInputStream, DynPollable, InputStream, Pollable, StreamError, StreamResult, subscribe,
+    DynInputStream, DynPollable, InputStream, Pollable, StreamError, StreamResult,
 };
 
-/// The one request that there is for each call of the component: a number that no other resource has.
-pub(crate) const REQUEST: u32 = u32::MAX - 2;
+/// The number of the one request that there is for each call of the component, which is in no table. Its
+/// handle is 1 (`abi`).
+pub(crate) const REQUEST: u32 = u32::MAX - 1;
 
 /// `incoming-request`
 pub struct IncomingRequest {
     pub(crate) method: Method,
     pub(crate) target: Uri,
-    pub(crate) fields: Arc<HeaderMap>,
+    pub(crate) fields: Arc<FieldLines>,
     /// The address it came to.
     pub(crate) local: SocketAddr,
     /// The content, until it is consumed.
@@ -41,7 +43,7 @@ pub struct IncomingBody {
 /// `future-trailers`
 pub struct FutureTrailers {
     input: SharedInput,
-    result: Option<Result<HeaderMap, Refusal>>,
+    result: Option<Result<FieldLines, Refusal>>,
     consumed: bool,
 }
 
@@ -126,7 +128,8 @@ impl Pollable for FutureTrailers {
 /// The authority a request is for (RFC 9110 7.1): of its target, else of Host. HTTP/1.0 may say
 /// neither; then it is for the address it came to.
 fn authority(request: &IncomingRequest) -> String {
-    match (request.target.authority(), request.fields.get(header::HOST)) {
+    let host = request.fields.first(&header::HOST);
+    match (request.target.authority(), host) {
         (Some(authority), _) => authority.as_str().to_owned(),
         (None, Some(host)) => String::from_utf8_lossy(host.as_bytes()).into_owned(),
         (None, None) => request.local.to_string(),
@@ -231,7 +234,7 @@ impl http_types::HostIncomingBody for State {
 
 impl http_types::HostFutureTrailers for State {
     fn subscribe(&mut self, trailers: Resource<FutureTrailers>) -> Result<Resource<DynPollable>> {
-        subscribe(&mut self.table, trailers)
+        State::subscribe(self, trailers)
     }
 
     fn get(

@@ -4,7 +4,7 @@
 //! for components that are run flattened (`flatten`): then the canonical ABI is spoken here (`abi`).
 
 use crate::abi::{Core, Lift, Lower, Lowering, Source, Values, lower};
-use crate::flatten::{ROOM, WAIT, module_name, waiting_name};
+use crate::flatten::{ROOM, WAIT, drop_name, module_name, waiting_name};
 use crate::state::State;
 use std::collections::HashSet;
 use std::marker::PhantomData;
@@ -111,7 +111,7 @@ impl<'b> Interface<'b> {
         of_component.resource(name, ResourceType::host::<T>(), move |mut store, rep| {
             drop.act(store.data_mut(), (Resource::new_own(rep),))
         })?;
-        self.import::<fn(u32)>(&format!("{name}_drop")).define(drop)
+        self.import::<fn(u32)>(&drop_name(name)).define(drop)
     }
 
     /// Adds one where that may wait, and mostly need not.
@@ -126,7 +126,7 @@ impl<'b> Interface<'b> {
             let drop = (Resource::new_own(rep),);
             Box::new(async move { try_and_wait(store.data_mut(), drop, try_to, wait).await })
         })?;
-        self.import::<fn(u32) -> u64>(&format!("{name}_drop"))
+        self.import::<fn(u32) -> u64>(&drop_name(name))
             .define_tried(try_to, wait)
     }
 }
@@ -189,6 +189,20 @@ impl<T: component::Lower + Lower + Send + Sync + 'static> Returned for T {}
 impl<S: Signature> Import<'_, '_, S> {
     /// Adds a function that returns something.
     pub(super) fn function<P: Parameters, R: Returned>(self, act: impl Act<P, R>) -> Result<()> {
+        self.function_of(act, act)
+    }
+
+    /// Adds a function that a flattened component hands the same over to in another form.
+    pub(super) fn function_of<P, Q, R>(
+        self,
+        act: impl Act<P, R>,
+        flat: impl Act<Q, R>,
+    ) -> Result<()>
+    where
+        P: Parameters,
+        Q: Lift + 'static,
+        R: Returned,
+    {
         let of_component = &mut self.interface.component;
         of_component.func_wrap(
             self.name,
@@ -196,7 +210,7 @@ impl<S: Signature> Import<'_, '_, S> {
                 Ok((act.act(store.data_mut(), parameters)?,))
             },
         )?;
-        self.define(act)
+        self.define(flat)
     }
 
     /// Adds one that returns nothing.
@@ -591,7 +605,7 @@ mod tests {
             let resources = found.types.iter().filter(|it| is_resource(*it.1));
             let is_tried = |name: &str| TRIED.contains(&(interface, name));
             let drops = resources.map(|(name, _)| {
-                let name = format!("{name}_drop");
+                let name = drop_name(name);
                 let returned = if is_tried(&name) { "(result i64)" } else { "" };
                 (name, format!("(param i32) {returned}"))
             });

@@ -2,7 +2,7 @@
 
 use super::bindings::wasi::http::types::IoError;
 use super::files::{splice, try_to_splice};
-use super::interface::Interfaces;
+use super::interface::{Interface, Interfaces};
 use crate::state::State;
 use wasmtime::Result;
 use wasmtime::component::Resource;
@@ -11,7 +11,9 @@ use wasmtime_wasi::p2::bindings::io::poll::{Host as _, HostPollable};
 use wasmtime_wasi::p2::bindings::io::streams::{
     Host as _, HostInputStream, HostOutputStream, StreamError,
 };
-use wasmtime_wasi::p2::{DynInputStream, DynOutputStream, DynPollable, StreamResult};
+use wasmtime_wasi::p2::{
+    DynInputStream, DynOutputStream, DynPollable, Pollable, StreamResult, subscribe,
+};
 
 type Input = Resource<DynInputStream>;
 type Output = Resource<DynOutputStream>;
@@ -41,25 +43,76 @@ pub(super) fn add(all: &mut Interfaces) -> Result<()> {
     poll.import::<fn(u32, u32, u32) -> u64>("poll")
         .waiting_function(|state, (pollables,)| Box::pin(state.table.poll(pollables)))?;
 
-    add_streams(all)
+    let mut streams = all.add("wasi:io/streams")?;
+    add_drops(&mut streams)?;
+
+    /// A method of wasmtime's: its name, its core signature, and what it is called with.
+    macro_rules! method {
+        ($name:literal, $signature:ty, $method:ident($($parameter:ident: $type:ty),*)) => {
+            streams.import::<$signature>(concat!("[method]", $name)).function(
+                |state: &mut State, $($parameter: $type),*| {
+                    let result = state.table.$method($($parameter),*);
+                    state.stream_result(result)
+                },
+            )?;
+        };
+    }
+    /// The same of one that may wait.
+    macro_rules! waiting_method {
+        ($name:literal, $signature:ty, $method:ident($($parameter:ident: $type:ty),*)) => {
+            streams.import::<$signature>(concat!("[method]", $name)).waiting_function(
+                |state, ($($parameter,)*): ($($type,)*)| {
+                    Box::pin(async move {
+                        let result = state.table.$method($($parameter),*).await;
+                        state.stream_result(result)
+                    })
+                },
+            )?;
+        };
+    }
+    method!("input-stream.read", fn(u32, u64, u32) -> u64, read(stream: Input, length: u64));
+    waiting_method!("input-stream.blocking-read", fn(u32, u64, u32) -> u64,
+        blocking_read(stream: Input, length: u64));
+    method!("input-stream.skip", fn(u32, u64, u32), skip(stream: Input, length: u64));
+    waiting_method!("input-stream.blocking-skip", fn(u32, u64, u32),
+        blocking_skip(stream: Input, length: u64));
+    method!("output-stream.check-write", fn(u32, u32), check_write(stream: Output));
+    method!("output-stream.write", fn(u32, u32, u32, u32), write(stream: Output, bytes: Vec<u8>));
+    waiting_method!("output-stream.blocking-write-and-flush", fn(u32, u32, u32, u32),
+        blocking_write_and_flush(stream: Output, bytes: Vec<u8>));
+    method!("output-stream.flush", fn(u32, u32), flush(stream: Output));
+    waiting_method!("output-stream.blocking-flush", fn(u32, u32), blocking_flush(stream: Output));
+    method!("output-stream.write-zeroes", fn(u32, u64, u32),
+        write_zeroes(stream: Output, length: u64));
+    waiting_method!("output-stream.blocking-write-zeroes-and-flush", fn(u32, u64, u32),
+        blocking_write_zeroes_and_flush(stream: Output, length: u64));
+    method!("output-stream.splice", fn(u32, u32, u64, u32),
+        splice(output: Output, input: Input, length: u64));
+    streams
+        .import::<fn(u32, u32, u64, u32) -> u64>("[method]output-stream.blocking-splice")
+        .tried_function(try_to_splice, splice)?;
+    streams
+        .import::<fn(u32) -> u32>("[method]input-stream.subscribe")
+        .function(State::subscribe::<DynInputStream>)?;
+    streams
+        .import::<fn(u32) -> u32>("[method]output-stream.subscribe")
+        .function(State::subscribe::<DynOutputStream>)
 }
 
-fn add_streams(all: &mut Interfaces) -> Result<()> {
-    let mut streams = all.add("wasi:io/streams")?;
+/// What was kept of a stream goes with it, and what is under way is waited for.
+fn add_drops(streams: &mut Interface<'_>) -> Result<()> {
     streams.tried_resource(
         "input-stream",
         |state, (stream,): &(Input,)| {
             if state.is_read_ahead(stream) {
                 return Ok(None);
             }
-            state
-                .drop_input(Resource::new_own(stream.rep()))
-                .map(drop)
-                .map(Some)
+            state.delete_input(stream.rep())?;
+            Ok(Some(()))
         },
         |state, (stream,)| {
             Box::pin(async move {
-                state.drop_input(stream)?.cancel().await;
+                state.delete_input(stream.rep())?.cancel().await;
                 Ok(())
             })
         },
@@ -67,14 +120,12 @@ fn add_streams(all: &mut Interfaces) -> Result<()> {
     streams.tried_resource(
         "output-stream",
         |state, (stream,): &(Output,)| {
-            // Only that of a response has nothing under way.
+            // Of those that there are, only that of a response has nothing under way.
             let Some(at) = state.bodies.iter().position(|it| it.0 == stream.rep()) else {
                 return Ok(None);
             };
-            state
-                .table
-                .delete(Resource::<DynOutputStream>::new_own(stream.rep()))?;
             state.bodies.remove(at);
+            state.table.delete(Output::new_own(stream.rep()))?;
             Ok(Some(()))
         },
         |state, (stream,)| {
@@ -83,112 +134,28 @@ fn add_streams(all: &mut Interfaces) -> Result<()> {
                 Ok(())
             })
         },
-    )?;
-    streams
-        .import::<fn(u32, u64, u32) -> u64>("[method]input-stream.read")
-        .function(|state: &mut State, stream: Input, length: u64| {
-            let read = state.table.read(stream, length);
-            state.stream_result(read)
-        })?;
-    streams
-        .import::<fn(u32, u64, u32) -> u64>("[method]input-stream.blocking-read")
-        .waiting_function(|state, (stream, length): (Input, u64)| {
-            Box::pin(async move {
-                let read = state.table.blocking_read(stream, length).await;
-                state.stream_result(read)
-            })
-        })?;
-    streams
-        .import::<fn(u32, u64, u32)>("[method]input-stream.skip")
-        .function(|state: &mut State, stream: Input, length: u64| {
-            let skipped = state.table.skip(stream, length);
-            state.stream_result(skipped)
-        })?;
-    streams
-        .import::<fn(u32, u64, u32)>("[method]input-stream.blocking-skip")
-        .waiting_function(|state, (stream, length): (Input, u64)| {
-            Box::pin(async move {
-                let skipped = state.table.blocking_skip(stream, length).await;
-                state.stream_result(skipped)
-            })
-        })?;
-    streams
-        .import::<fn(u32) -> u32>("[method]input-stream.subscribe")
-        .function(|state: &mut State, stream: Input| {
-            HostInputStream::subscribe(&mut state.table, stream)
-        })?;
-    streams
-        .import::<fn(u32, u32)>("[method]output-stream.check-write")
-        .function(|state: &mut State, stream: Output| {
-            let permitted = state.table.check_write(stream);
-            state.stream_result(permitted)
-        })?;
-    streams
-        .import::<fn(u32, u32, u32, u32)>("[method]output-stream.write")
-        .function(|state: &mut State, stream: Output, bytes: Vec<u8>| {
-            let written = state.table.write(stream, bytes);
-            state.stream_result(written)
-        })?;
-    streams
-        .import::<fn(u32, u32, u32, u32)>("[method]output-stream.blocking-write-and-flush")
-        .waiting_function(|state, (stream, bytes): (Output, Vec<u8>)| {
-            Box::pin(async move {
-                let written = state.table.blocking_write_and_flush(stream, bytes).await;
-                state.stream_result(written)
-            })
-        })?;
-    streams
-        .import::<fn(u32, u32)>("[method]output-stream.flush")
-        .function(|state: &mut State, stream: Output| {
-            let flushed = state.table.flush(stream);
-            state.stream_result(flushed)
-        })?;
-    streams
-        .import::<fn(u32, u32)>("[method]output-stream.blocking-flush")
-        .waiting_function(|state, (stream,): (Output,)| {
-            Box::pin(async move {
-                let flushed = state.table.blocking_flush(stream).await;
-                state.stream_result(flushed)
-            })
-        })?;
-    streams
-        .import::<fn(u32) -> u32>("[method]output-stream.subscribe")
-        .function(|state: &mut State, stream: Output| {
-            HostOutputStream::subscribe(&mut state.table, stream)
-        })?;
-    streams
-        .import::<fn(u32, u64, u32)>("[method]output-stream.write-zeroes")
-        .function(|state: &mut State, stream: Output, length: u64| {
-            let written = state.table.write_zeroes(stream, length);
-            state.stream_result(written)
-        })?;
-    streams
-        .import::<fn(u32, u64, u32)>("[method]output-stream.blocking-write-zeroes-and-flush")
-        .waiting_function(|state, (stream, length): (Output, u64)| {
-            Box::pin(async move {
-                let table = &mut state.table;
-                let written = table.blocking_write_zeroes_and_flush(stream, length).await;
-                state.stream_result(written)
-            })
-        })?;
-    streams
-        .import::<fn(u32, u32, u64, u32)>("[method]output-stream.splice")
-        .function(
-            |state: &mut State, output: Output, input: Input, length: u64| {
-                let moved = state.table.splice(output, input, length);
-                state.stream_result(moved)
-            },
-        )?;
-    streams
-        .import::<fn(u32, u32, u64, u32) -> u64>("[method]output-stream.blocking-splice")
-        .tried_function(try_to_splice, splice)
+    )
 }
 
 impl State {
-    /// What was kept of an `input-stream` goes with it.
-    fn drop_input(&mut self, stream: Input) -> Result<DynInputStream> {
-        self.readers.retain(|&(reader, _)| reader != stream.rep());
-        Ok(self.table.delete(stream)?)
+    fn delete_input(&mut self, stream: u32) -> Result<DynInputStream> {
+        self.readers.retain(|&(reader, _)| reader != stream);
+        Ok(self.table.delete(Input::new_own(stream))?)
+    }
+
+    /// Makes what waits for a resource of a component's, which goes on to be the component's.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it is called as the WIT says"
+    )]
+    pub(super) fn subscribe<T: Pollable>(
+        &mut self,
+        resource: Resource<T>,
+    ) -> Result<Resource<DynPollable>> {
+        // wasmtime looks at the type only when it waits, and drops with the pollable what it is given
+        // to own.
+        self.table.get(&resource)?;
+        subscribe(&mut self.table, Resource::<T>::new_borrow(resource.rep()))
     }
 
     /// What comes of an operation on a stream, as a component is told.

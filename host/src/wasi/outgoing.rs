@@ -2,11 +2,12 @@
 
 use super::Fields;
 use super::bindings::wasi::http::types::{self as http_types, ErrorCode};
+use crate::http1::field_lines::FieldLines;
 use crate::http1::response::is_without_content;
 use crate::pipe::{Chunk, NotTaken, Pipe};
 use crate::state::State;
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 use std::future::poll_fn;
 use std::sync::Arc;
 use wasmtime::component::Resource;
@@ -18,9 +19,9 @@ use wasmtime_wasi::p2::{DynOutputStream, OutputStream, Pollable, StreamError, St
 /// `--max-memory` does not count.
 const MOST_BODIES: usize = 16;
 
-/// The one `response-outparam` that there is for each call of the component: a number that no other resource
-/// has.
-pub(crate) const OUTPARAM: u32 = u32::MAX - 3;
+/// The number of the one `response-outparam` that there is for each call of the component, which is in no
+/// table. Its handle is 2 (`abi`).
+pub(crate) const OUTPARAM: u32 = u32::MAX;
 
 /// `response-outparam`
 pub struct ResponseOutparam;
@@ -28,7 +29,7 @@ pub struct ResponseOutparam;
 /// `outgoing-response`
 pub struct OutgoingResponse {
     status: StatusCode,
-    fields: HeaderMap,
+    fields: FieldLines,
     pipe: Option<Arc<Pipe>>,
 }
 
@@ -45,7 +46,7 @@ struct BodyStream(Arc<Pipe>);
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    pub(crate) fields: HeaderMap,
+    pub(crate) fields: FieldLines,
     /// The content; nothing if the component asked for no place to write it.
     pub(crate) pipe: Option<Arc<Pipe>>,
 }
@@ -130,7 +131,7 @@ impl Pollable for BodyStream {
 
 impl http_types::HostOutgoingResponse for State {
     fn new(&mut self, fields: Resource<Fields>) -> Result<Resource<OutgoingResponse>> {
-        let fields = self.table.delete(fields)?.into_map();
+        let fields = self.table.delete(fields)?.into_lines();
         Ok(self.table.push(OutgoingResponse {
             status: StatusCode::OK,
             fields,
@@ -174,7 +175,7 @@ impl http_types::HostOutgoingResponse for State {
         // The length may be that of what is not sent.
         let length = head
             .fields
-            .get(header::CONTENT_LENGTH)
+            .first(&header::CONTENT_LENGTH)
             .filter(|_| !is_without_content(&self.method, head.status));
         let promised = match length.map(|value| value.to_str().unwrap_or_default().parse()) {
             None => None,
@@ -215,8 +216,8 @@ impl http_types::HostOutgoingBody for State {
     ) -> Result<Result<(), ErrorCode>> {
         let pipe = self.table.delete(body)?.pipe;
         let trailers = match trailers {
-            Some(trailers) => self.table.delete(trailers)?.into_map(),
-            None => HeaderMap::new(),
+            Some(trailers) => self.table.delete(trailers)?.into_lines(),
+            None => FieldLines::new(),
         };
         Ok(pipe
             .finish(trailers)

@@ -335,6 +335,18 @@ impl Guest for Hostile {
                 sleep(number);
                 text(outparam, "slept");
             }
+            // Waits each time before it writes.
+            "/wait-to-write" => {
+                let (body, stream) = begin(outparam, &[]);
+                for _ in 0..number {
+                    stream.subscribe().block();
+                    if stream.write(b"x").is_err() {
+                        trap();
+                    }
+                }
+                drop(stream);
+                let _ = OutgoingBody::finish(body, None);
+            }
             // Writes a lot, and does not wait for it; then over that.
             "/write-twice" => {
                 let Ok(file) = make(&mapped(), query) else {
