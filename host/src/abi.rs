@@ -173,8 +173,9 @@ pub(crate) struct Block {
     pointer: Place,
 }
 
-/// A result on its way into the memory of a component, which makes room for one block after the other.
-#[derive(Debug)]
+/// A result on its way into the memory of a component, which makes room for one block after the other; or
+/// none.
+#[derive(Debug, Default)]
 pub(crate) struct Lowering {
     blocks: Vec<Block>,
     /// Those that are there.
@@ -182,42 +183,46 @@ pub(crate) struct Lowering {
 }
 
 impl Lowering {
-    /// Begins to write a result to where the component has room for the outermost of it. Nothing, if that
-    /// is all.
+    /// Whether nothing is on its way.
+    pub(crate) fn is_done(&self) -> bool {
+        self.blocks.is_empty()
+    }
+
+    /// Gives up what is on its way.
+    pub(crate) fn clear(&mut self) {
+        self.blocks.clear();
+        self.addresses.clear();
+    }
+
+    /// Begins to write a result to where the component has room for the outermost of it. Returns how much
+    /// room it has to make next, for `realloc`: alignment and size in the halves of a number; 0 for no more.
     ///
     /// # Errors
     ///
     /// That is not within its memory, or not aligned.
     pub(crate) fn begin<T: Lower>(
+        &mut self,
         value: T,
         address: u32,
         memory: &mut [u8],
-    ) -> Result<Option<Self>> {
+    ) -> Result<u64> {
+        self.clear();
         let offset = address as usize;
         let to = slot(memory, offset, T::ALIGN, T::SIZE)?;
-        let mut blocks = Vec::new();
         let block = None;
-        value.store(to, Place { block, offset }, &mut blocks);
-        let addresses = Vec::new();
-        Ok((!blocks.is_empty()).then_some(Self { blocks, addresses }))
+        value.store(to, Place { block, offset }, &mut self.blocks);
+        Ok(self.wanted())
     }
 
-    /// How much room the next block needs, for `realloc`: alignment and size in the halves of a number.
-    /// Nothing when all are there.
-    pub(crate) fn wanted(&self) -> Option<u64> {
-        let block = self.blocks.get(self.addresses.len())?;
-        Some((block.align as u64) << 32 | block.bytes.len() as u64)
-    }
-
-    /// Puts the next block where the component has made room for it.
+    /// Puts the next block where the component has made room for it. Returns as `begin` does.
     ///
     /// # Errors
     ///
     /// That is not within its memory, or not aligned.
-    pub(crate) fn put(&mut self, address: u32, memory: &mut [u8]) -> Result<()> {
+    pub(crate) fn put(&mut self, address: u32, memory: &mut [u8]) -> Result<u64> {
         let at = address as usize;
         let Some(block) = self.blocks.get(self.addresses.len()) else {
-            bail!("no room is wanted");
+            bail!("nothing is to be written");
         };
         slot(memory, at, block.align, block.bytes.len())?.copy_from_slice(&block.bytes);
         let pointer = match block.pointer.block {
@@ -226,7 +231,15 @@ impl Lowering {
         };
         slot(memory, pointer, 4, 4)?.copy_from_slice(&address.to_le_bytes());
         self.addresses.push(at);
-        Ok(())
+        Ok(self.wanted())
+    }
+
+    fn wanted(&mut self) -> u64 {
+        let Some(block) = self.blocks.get(self.addresses.len()) else {
+            self.clear();
+            return 0;
+        };
+        (block.align as u64) << 32 | block.bytes.len() as u64
     }
 }
 

@@ -233,6 +233,12 @@ impl Linked {
     ) -> Option<(Self, Option<ResourcesRequired>)> {
         let module: Module = compile(config, cache, name, flat).ok()?;
         let interfaces = wasi::interfaces(module.engine()).ok()?;
+        let handle = module.get_export(flatten::HANDLE)?.func()?.clone();
+        handle
+            .params()
+            .map(|it| it.is_i32())
+            .eq([true; 2])
+            .then_some(())?;
         let linked = Self::Flat {
             pre: interfaces.core.instantiate_pre(&module).ok()?,
             memory: module.get_export_index(flatten::MEMORY)?,

@@ -6,9 +6,10 @@
 //!    the fewest.
 //! 2. `connection` waits for the head of a request, which `http1` parses, or refuses.
 //! 3. The request waits for one of the `permits`, and begins a `request::Call`.
-//! 4. `instance` makes an instance of the component, with a `state` of its own, and calls it.
-//! 5. The component asks for what `wasi` grants. It reads content through `connection::input`, as it
-//!    comes, and writes content into a `pipe`.
+//! 4. `instance` makes an instance of the component, which was `flatten`ed when the server started, with a
+//!    `state` of its own, and calls it.
+//! 5. The component asks, through the `abi`, for what `wasi` grants. It reads content through
+//!    `connection::input`, as it comes, and writes content into a `pipe`.
 //! 6. `connection::response` sends what comes out of the pipe; parts of files go from the page cache
 //!    to the client.
 //! 7. The instance is dropped, or serves again where the operator chose so.

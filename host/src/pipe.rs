@@ -167,7 +167,9 @@ impl Pipe {
     /// Writes a chunk, unless it is more than was promised.
     pub(crate) fn push(&self, chunk: Chunk) -> Result<(), NotTaken> {
         let mut state = self.lock();
-        let written = state.written + chunk.length();
+        let Some(written) = state.written.checked_add(chunk.length()) else {
+            return Err(NotTaken::TooLong(u64::MAX));
+        };
         if state.promised.is_some_and(|promised| written > promised) {
             return Err(NotTaken::TooLong(written));
         }
@@ -270,6 +272,23 @@ mod tests {
             let is_finished = matches!(pipe.pop(), Flow::Finished(_));
             assert_eq!(is_finished, finished.is_ok(), "{lengths:?}");
         }
+    }
+
+    #[test]
+    fn more_than_a_number_has_room_for_is_not_taken() {
+        let pipe = Pipe::new(None);
+        let file = Arc::new(File::open("/dev/null").unwrap());
+        let chunk = |length| {
+            Chunk::File(FileChunk {
+                file: Arc::clone(&file),
+                place: Place::Memory,
+                offset: 0,
+                length,
+            })
+        };
+        pipe.push(chunk(u64::MAX - 1)).unwrap();
+        assert_eq!(pipe.push(chunk(2)), Err(NotTaken::TooLong(u64::MAX)));
+        pipe.push(chunk(1)).unwrap();
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub(crate) struct State {
     /// The memory of a flattened component.
     pub(crate) main_memory: Option<Memory>,
     /// A result that a flattened component makes room for.
-    pub(crate) lowering: Option<Lowering>,
+    pub(crate) lowering: Lowering,
     /// What the instance shares with the connection it answers.
     pub(crate) exchange: Arc<Exchange>,
     /// The method of the request that is answered.
@@ -85,7 +85,7 @@ impl State {
             memory: MemoryLimiter::default(),
             log: Arc::new(GuestLog::new(exchange.id, limits.log_size)),
             main_memory: None,
-            lowering: None,
+            lowering: Lowering::default(),
             exchange,
             method: Method::GET,
             request: None,
@@ -110,7 +110,7 @@ impl State {
         (self.just_opened, self.writes) = (None, false);
         self.has_outparam = true;
         self.bodies_made = 0;
-        self.lowering = None;
+        self.lowering.clear();
         self.memory.begin(self.exchange.id);
     }
 

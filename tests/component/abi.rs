@@ -73,14 +73,20 @@ fn status(body: &str, realloc: &str) -> u16 {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.wasm");
     std::fs::write(&path, component(body, realloc)).unwrap();
-    let component = format!("--component={}", path.display());
-    let server = Setup::new(Host::Ours)
-        .flags(&[&component, "--env=NAME=value"])
-        .start();
-    let status = server.get("/a?b").send().status;
-    // Whatever it did, it did to itself.
-    assert_eq!(server.get("/a?b").send().status, status, "{body}");
-    status
+    let setup = || {
+        let component = path.to_str().unwrap();
+        Setup::new(Host::Ours).flags(&["--component", component, "--env=NAME=value"])
+    };
+    let status = |server: TestServer| {
+        let status = server.get("/a?b").send().status;
+        // Whatever it did, it did to itself.
+        assert_eq!(server.get("/a?b").send().status, status, "{body}");
+        status
+    };
+    let flattened = status(setup().start());
+    // wasmtime's own runtime says the same of it.
+    assert_eq!(status(setup().unflattened().start()), flattened, "{body}");
+    flattened
 }
 
 /// Each is what a compiler could have made of a program.

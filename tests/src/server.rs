@@ -178,11 +178,13 @@ impl Setup {
         if is_whole {
             let at = flags.iter().position(|flag| flag == "--component");
             let bytes = match at {
-                Some(at) => std::fs::read(flags.remove(at + 1)).expect("no component"),
+                Some(at) => {
+                    flags.remove(at);
+                    std::fs::read(flags.remove(at)).expect("no component")
+                }
                 None => COMPONENT.to_vec(),
             };
             std::fs::write(&component, unflattened(bytes)).expect("no file");
-            flags.retain(|flag| flag != "--component");
             flags.push(format!("--component={}", component.display()));
         }
         arguments.extend(flags);

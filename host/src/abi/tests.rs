@@ -16,14 +16,15 @@ fn back_and_forth<T: Lift + Lower>(value: T) -> T {
     let mut memory = vec![0xaa; MEMORY];
     let address = 8;
     let mut free = address + T::SIZE;
-    let mut lowering = Lowering::begin(value, address as u32, &mut memory).unwrap();
-    while let Some(wanted) = lowering.as_ref().and_then(Lowering::wanted) {
+    let mut lowering = Lowering::default();
+    let mut wanted = lowering.begin(value, address as u32, &mut memory).unwrap();
+    while wanted != 0 {
         let (align, size) = ((wanted >> 32) as usize, wanted as u32 as usize);
         free = free.next_multiple_of(align);
-        let lowering = lowering.as_mut().unwrap();
-        lowering.put(free as u32, &mut memory).unwrap();
+        wanted = lowering.put(free as u32, &mut memory).unwrap();
         free += size;
     }
+    assert!(lowering.is_done());
     let memory = &memory;
     T::load(
         address,
@@ -77,21 +78,32 @@ proptest! {
         rooms in prop::collection::vec(prop_oneof![0..120u32, any::<u32>()], 0..4),
         text in "[a-z]{0,8}",
     ) {
-        let mut memory = vec![0; 100];
-        let Ok(Some(mut lowering)) = Lowering::begin((7u32, text.clone()), address, &mut memory) else {
+        let mut memory = vec![0xaa; 100];
+        let mut expected = memory.clone();
+        let mut lowering = Lowering::default();
+        let Ok(wanted) = lowering.begin((7u32, text.clone()), address, &mut memory) else {
             prop_assert!(address % 4 != 0 || address > 88);
+            prop_assert_eq!(memory, expected);
             return Ok(());
         };
+        prop_assert_eq!(wanted, 1 << 32 | text.len() as u64);
+        let at = address as usize;
         for room in rooms {
+            // Where the text begins is written last; how long it is, before.
             let fits = room as usize + text.len() <= 100;
-            prop_assert_eq!(lowering.wanted(), Some(1 << 32 | text.len() as u64));
-            if lowering.put(room, &mut memory).is_ok() {
-                prop_assert!(fits);
-                prop_assert_eq!(lowering.wanted(), None);
-                prop_assert!(lowering.put(room, &mut memory).is_err());
-                break;
+            match lowering.put(room, &mut memory) {
+                Ok(more) => {
+                    prop_assert!(fits && more == 0 && lowering.is_done());
+                    prop_assert!(lowering.put(room, &mut memory).is_err());
+                    expected[at..at + 4].copy_from_slice(&7u32.to_le_bytes());
+                    expected[at + 8..at + 12].copy_from_slice(&(text.len() as u32).to_le_bytes());
+                    expected[room as usize..][..text.len()].copy_from_slice(text.as_bytes());
+                    expected[at + 4..at + 8].copy_from_slice(&room.to_le_bytes());
+                    prop_assert_eq!(memory, expected);
+                    break;
+                }
+                Err(_) => prop_assert!(!fits && !lowering.is_done()),
             }
-            prop_assert!(!fits);
         }
     }
 }

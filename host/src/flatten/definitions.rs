@@ -3,8 +3,9 @@
 use std::ops::Range;
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternName, ComponentExternalKind,
-    ComponentOuterAliasKind, ComponentType, ComponentTypeRef, ExternalKind, Instance,
-    InstanceTypeDeclaration, InstantiationArg, Payload, TypeBounds,
+    ComponentInstance, ComponentInstantiationArg, ComponentOuterAliasKind, ComponentType,
+    ComponentTypeRef, ExternalKind, Instance, InstanceTypeDeclaration, InstantiationArg, Parser,
+    Payload, TypeBounds,
 };
 
 /// A core function of a component.
@@ -44,15 +45,40 @@ pub(super) struct Definitions<'a> {
     pub(super) tables: Vec<(u32, &'a str)>,
     pub(super) memories: Vec<(u32, &'a str)>,
     types: Vec<Type<'a>>,
-    /// Instance and name of those that are an instance's.
-    component_functions: Vec<Option<(u32, &'a str)>>,
-    /// The names of those that are imported, and the indices of their types.
-    component_instances: Vec<Option<(&'a str, u32)>>,
+    component_functions: Vec<ComponentFunction<'a>>,
+    component_instances: Vec<ComponentInstanceOf<'a>>,
+    components: Vec<Wrapper<'a>>,
     /// The core functions that are lifted, and how.
     pub(super) lifted: Vec<(u32, Box<[CanonicalOption]>)>,
-    pub(super) exports: Vec<(&'a str, ComponentExternalKind)>,
-    /// The functions that components inside export.
-    pub(super) inner_exports: Vec<&'a str>,
+    pub(super) exports: Vec<(&'a str, ComponentExternalKind, u32)>,
+}
+
+/// A function of a component.
+#[derive(Clone, Copy)]
+enum ComponentFunction<'a> {
+    /// An export of an instance.
+    Export(u32, &'a str),
+    /// A core function, lifted.
+    Lifted,
+    Other,
+}
+
+/// An instance that a component has.
+enum ComponentInstanceOf<'a> {
+    /// It is imported: its name, and the index of its type.
+    Import(&'a str, u32),
+    /// It is of a component inside, which was given this.
+    Wrapper(u32, Box<[ComponentInstantiationArg<'a>]>),
+    Other,
+}
+
+/// A component inside another, which has types only, and gives functions names.
+#[derive(Default)]
+struct Wrapper<'a> {
+    /// The names of the functions that it imports, by their indices.
+    functions: Vec<&'a str>,
+    /// The names of the functions that it exports, and the indices.
+    exports: Vec<(&'a str, u32)>,
 }
 
 impl<'a> Definitions<'a> {
@@ -73,28 +99,7 @@ impl<'a> Definitions<'a> {
                 unchecked_range,
             } => {
                 let nested = component.get(unchecked_range.clone())?;
-                for payload in parser.clone().parse_all(nested) {
-                    match payload.ok()? {
-                        Payload::ComponentExportSection(section) => {
-                            for export in section {
-                                let export = export.ok()?;
-                                match export.kind {
-                                    ComponentExternalKind::Func => {
-                                        self.inner_exports.push(plain(&export.name)?);
-                                    }
-                                    ComponentExternalKind::Type => {}
-                                    _ => return None,
-                                }
-                            }
-                        }
-                        Payload::Version { .. }
-                        | Payload::ComponentTypeSection(_)
-                        | Payload::ComponentImportSection(_)
-                        | Payload::CustomSection(_)
-                        | Payload::End(_) => {}
-                        _ => return None,
-                    }
-                }
+                self.components.push(Wrapper::of(parser, nested)?);
             }
             Payload::ModuleSection {
                 unchecked_range, ..
@@ -125,9 +130,15 @@ impl<'a> Definitions<'a> {
                 }
             }
             Payload::ComponentInstanceSection(section) => {
-                let count = section.count() as usize;
-                self.component_instances
-                    .extend(std::iter::repeat_n(None, count));
+                for instance in section.clone() {
+                    self.component_instances.push(match instance.ok()? {
+                        ComponentInstance::Instantiate {
+                            component_index,
+                            args,
+                        } => ComponentInstanceOf::Wrapper(component_index, args),
+                        ComponentInstance::FromExports(_) => ComponentInstanceOf::Other,
+                    });
+                }
             }
             Payload::ComponentImportSection(section) => {
                 for import in section.clone() {
@@ -136,14 +147,15 @@ impl<'a> Definitions<'a> {
                     let ComponentTypeRef::Instance(of) = import.ty else {
                         return None;
                     };
-                    let imported = (plain(&import.name)?, of);
-                    self.component_instances.push(Some(imported));
+                    let imported = ComponentInstanceOf::Import(plain(&import.name)?, of);
+                    self.component_instances.push(imported);
                 }
             }
             Payload::ComponentExportSection(section) => {
                 for export in section.clone() {
                     let export = export.ok()?;
-                    self.exports.push((plain(&export.name)?, export.kind));
+                    let name = plain(&export.name)?;
+                    self.exports.push((name, export.kind, export.index));
                     self.add_component_item(export.kind, None)?;
                 }
             }
@@ -191,8 +203,13 @@ impl<'a> Definitions<'a> {
         exported: Option<(u32, &'a str)>,
     ) -> Option<()> {
         match kind {
-            ComponentExternalKind::Func => self.component_functions.push(exported),
-            ComponentExternalKind::Instance => self.component_instances.push(None),
+            ComponentExternalKind::Func => self.component_functions.push(match exported {
+                Some((instance, name)) => ComponentFunction::Export(instance, name),
+                None => ComponentFunction::Other,
+            }),
+            ComponentExternalKind::Instance => {
+                self.component_instances.push(ComponentInstanceOf::Other);
+            }
             ComponentExternalKind::Type => self.types.push(match exported {
                 Some((instance, name)) => Type::Export(instance, name),
                 None => Type::Other,
@@ -209,7 +226,7 @@ impl<'a> Definitions<'a> {
                 options,
                 ..
             } => {
-                self.component_functions.push(None);
+                self.component_functions.push(ComponentFunction::Lifted);
                 self.lifted.push((core_func_index, options));
             }
             CanonicalFunction::Lower {
@@ -227,8 +244,12 @@ impl<'a> Definitions<'a> {
 
     /// The interface that is imported, and its function, by the index of that.
     pub(super) fn imported_function(&self, function: u32) -> Option<(&'a str, &'a str)> {
-        let (instance, name) = (*self.component_functions.get(function as usize)?)?;
-        Some((self.imported_interface(instance)?, name))
+        match *self.component_functions.get(function as usize)? {
+            ComponentFunction::Export(instance, name) => {
+                Some((self.imported_interface(instance)?, name))
+            }
+            _ => None,
+        }
     }
 
     /// The interface that is imported, and its resource, by the index of that.
@@ -240,15 +261,40 @@ impl<'a> Definitions<'a> {
     }
 
     fn imported_interface(&self, instance: u32) -> Option<&'a str> {
-        let imported = *self.component_instances.get(instance as usize)?;
-        Some(imported?.0)
+        match self.component_instances.get(instance as usize)? {
+            ComponentInstanceOf::Import(name, _) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Whether an instance has one function, of this name, which is one that is lifted.
+    pub(super) fn has_lifted(&self, instance: u32, name: &str) -> bool {
+        let lifted = || {
+            let of = self.component_instances.get(instance as usize)?;
+            let ComponentInstanceOf::Wrapper(component, args) = of else {
+                return None;
+            };
+            let wrapper = self.components.get(*component as usize)?;
+            let &[(exported, function)] = wrapper.exports.as_slice() else {
+                return None;
+            };
+            let given = *wrapper.functions.get(function as usize)?;
+            let given = args.iter().find(|arg| arg.name == given)?;
+            let function = self.component_functions.get(given.index as usize)?;
+            let is_lifted = matches!(function, ComponentFunction::Lifted);
+            Some(exported == name && given.kind == ComponentExternalKind::Func && is_lifted)
+        };
+        lifted() == Some(true)
     }
 
     /// The interfaces that are imported, and what they have.
     pub(super) fn imports(&self) -> Option<Vec<(&'a str, &InstanceType<'a>)>> {
-        let imported = self.component_instances.iter().flatten();
-        let imported = imported.map(|(name, of)| match self.types.get(*of as usize)? {
-            Type::Instance(of) => Some((*name, of)),
+        let imported = self.component_instances.iter().filter_map(|it| match it {
+            ComponentInstanceOf::Import(name, of) => Some((*name, *of)),
+            _ => None,
+        });
+        let imported = imported.map(|(name, of)| match self.types.get(of as usize)? {
+            Type::Instance(of) => Some((name, of)),
             _ => None,
         });
         imported.collect()
@@ -272,6 +318,47 @@ impl<'a> Definitions<'a> {
 fn plain<'a>(name: &ComponentExternName<'a>) -> Option<&'a str> {
     let is_plain = name.implements.is_none() && name.version_suffix.is_none();
     is_plain.then_some(name.name)
+}
+
+impl<'a> Wrapper<'a> {
+    fn of(parser: &Parser, component: &'a [u8]) -> Option<Self> {
+        let mut wrapper = Self::default();
+        for payload in parser.clone().parse_all(component) {
+            match payload.ok()? {
+                Payload::ComponentImportSection(section) => {
+                    for import in section {
+                        let import = import.ok()?;
+                        match import.ty {
+                            ComponentTypeRef::Func(_) => {
+                                wrapper.functions.push(plain(&import.name)?);
+                            }
+                            ComponentTypeRef::Type(_) => {}
+                            _ => return None,
+                        }
+                    }
+                }
+                Payload::ComponentExportSection(section) => {
+                    for export in section {
+                        let export = export.ok()?;
+                        match export.kind {
+                            ComponentExternalKind::Func => {
+                                let name = plain(&export.name)?;
+                                wrapper.exports.push((name, export.index));
+                            }
+                            ComponentExternalKind::Type => {}
+                            _ => return None,
+                        }
+                    }
+                }
+                Payload::Version { .. }
+                | Payload::ComponentTypeSection(_)
+                | Payload::CustomSection(_)
+                | Payload::End(_) => {}
+                _ => return None,
+            }
+        }
+        Some(wrapper)
+    }
 }
 
 impl<'a> InstanceType<'a> {

@@ -13,8 +13,8 @@
 //! `realloc`, and says where there is room, until there is nothing more to make room for. There is such a
 //! function, too, around each that may have to wait.
 //!
-//! Of the types that the component gives what it imports, only those of core functions are still looked at:
-//! whose are others misunderstands its own memory, and nobody else's.
+//! Of the types that the component gives what it imports and exports, only those of core functions are still
+//! looked at: whose are others misunderstands its own memory, and nobody else's.
 //!
 //! The main module's code and data stay the same. What is not wired exactly as described is left to be run
 //! as a component; so is what any of this could make a difference to, such as a module that does something

@@ -87,7 +87,7 @@ impl<'a> Wiring<'a> {
             }
         }
 
-        let [(exported, ComponentExternalKind::Instance)] = *all.exports.as_slice() else {
+        let [(exported, ComponentExternalKind::Instance, handler)] = *all.exports.as_slice() else {
             return None;
         };
         let [(lifted, options)] = all.lifted.as_slice() else {
@@ -98,7 +98,7 @@ impl<'a> Wiring<'a> {
         };
         let (memory, realloc) = (ends.memory?, ends.realloc?);
         let is_wired = named(exported, String::new())?.0 == module_name(EXPORTED.0)
-            && all.inner_exports == [EXPORTED.1]
+            && all.has_lifted(handler, EXPORTED.1)
             && options.iter().all(|it| *it == CanonicalOption::UTF8)
             && [of, memory.0, realloc.0] == [main; 3];
         if !is_wired {

@@ -3,7 +3,7 @@
 //! Each function is linked as one of a component's, which wasmtime calls; and as one of its main module's,
 //! for components that are run flattened (`flatten`): then the canonical ABI is spoken here (`abi`).
 
-use crate::abi::{Core, Lift, Lower, Lowering, Source, Values, lower};
+use crate::abi::{Core, Lift, Lower, Source, Values, lower};
 use crate::flatten::{ROOM, WAIT, drop_name, module_name, waiting_name};
 use crate::state::State;
 use std::collections::HashSet;
@@ -57,15 +57,7 @@ impl Interfaces {
 /// The component has made room for a part of a result. Returns what it has to make room for next.
 fn room(mut caller: Caller<'_, State>, address: u32) -> Result<u64> {
     let (memory, state) = memory(&mut caller)?;
-    let Some(lowering) = &mut state.lowering else {
-        bail!("nothing is to be written");
-    };
-    lowering.put(address, memory)?;
-    let wanted = lowering.wanted();
-    if wanted.is_none() {
-        state.lowering = None;
-    }
-    Ok(wanted.unwrap_or(0))
+    state.lowering.put(address, memory)
 }
 
 /// The memory of the component that calls, and its state.
@@ -110,6 +102,7 @@ impl<'b> Interface<'b> {
         let of_component = &mut self.component;
         of_component.resource(name, ResourceType::host::<T>(), move |mut store, rep| {
             drop.act(store.data_mut(), (Resource::new_own(rep),))
+                .map_err(explain)
         })?;
         self.import::<fn(u32)>(&drop_name(name)).define(drop)
     }
@@ -164,9 +157,10 @@ async fn try_and_wait<P, R>(
     try_to: impl Try<P, R>,
     wait: impl Wait<P, R>,
 ) -> Result<R> {
-    match try_to(state, &parameters)? {
+    let tried = try_to(state, &parameters).map_err(explain)?;
+    match tried {
         Some(result) => Ok(result),
-        None => wait(state, parameters).await,
+        None => wait(state, parameters).await.map_err(explain),
     }
 }
 
@@ -207,7 +201,8 @@ impl<S: Signature> Import<'_, '_, S> {
         of_component.func_wrap(
             self.name,
             move |mut store: StoreContextMut<'_, State>, parameters: P| {
-                Ok((act.act(store.data_mut(), parameters)?,))
+                let result = act.act(store.data_mut(), parameters);
+                Ok((result.map_err(explain)?,))
             },
         )?;
         self.define(flat)
@@ -219,7 +214,7 @@ impl<S: Signature> Import<'_, '_, S> {
         of_component.func_wrap(
             self.name,
             move |mut store: StoreContextMut<'_, State>, parameters: P| {
-                act.act(store.data_mut(), parameters)
+                act.act(store.data_mut(), parameters).map_err(explain)
             },
         )?;
         self.define(act)
@@ -234,7 +229,10 @@ impl<S: Signature> Import<'_, '_, S> {
         of_component.func_wrap_async(
             self.name,
             move |mut store: StoreContextMut<'_, State>, parameters: P| {
-                Box::new(async move { Ok((wait(store.data_mut(), parameters).await?,)) })
+                Box::new(async move {
+                    let result = wait(store.data_mut(), parameters).await;
+                    Ok((result.map_err(explain)?,))
+                })
             },
         )?;
         self.define_waiting(wait)
@@ -265,7 +263,7 @@ impl<S: Signature> Import<'_, '_, S> {
         of_component.func_wrap_async(
             self.name,
             move |mut store: StoreContextMut<'_, State>, parameters: P| {
-                Box::new(async move { wait(store.data_mut(), parameters).await })
+                Box::new(async move { wait(store.data_mut(), parameters).await.map_err(explain) })
             },
         )?;
         self.define_waiting(wait)
@@ -368,7 +366,7 @@ fn explain(error: wasmtime::Error) -> wasmtime::Error {
 /// Takes what a function is called with; what is left is where its result goes.
 fn lift<'a, P: Lift>(values: &'a [u64], memory: &[u8], state: &State) -> Result<(P, &'a [u64])> {
     ensure!(
-        state.lowering.is_none(),
+        state.lowering.is_done(),
         "the component calls its host while it makes room for a result"
     );
     let mut values = Values(values);
@@ -390,12 +388,7 @@ fn lower_result<R: Lower>(
         return Ok(lower(result));
     }
     let address = Values(rest).next_u32()?;
-    state.lowering = Lowering::begin(result, address, memory)?;
-    Ok(state
-        .lowering
-        .as_ref()
-        .and_then(Lowering::wanted)
-        .unwrap_or(0))
+    state.lowering.begin(result, address, memory)
 }
 
 /// The signature of a core function.
