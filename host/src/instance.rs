@@ -20,10 +20,10 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use wasmtime::component::{Component, Resource, ResourceTable};
+use wasmtime::component::{Component, Resource, ResourceTable, ResourceTableError};
 use wasmtime::{
-    Cache, Engine, Extern, InstanceAllocationStrategy, InstancePre, Module, ModuleExport,
-    PoolingAllocationConfig, ResourcesRequired, Store, TypedFunc, UpdateDeadline,
+    Cache, Engine, Extern, FuncType, InstanceAllocationStrategy, InstancePre, Module, ModuleExport,
+    PoolingAllocationConfig, ResourcesRequired, Store, TypedFunc, UpdateDeadline, ValType,
 };
 use wasmtime_wasi::filesystem::{Descriptor, WasiFilesystemCtx, WasiFilesystemCtxView};
 use wasmtime_wasi::p2::bindings::filesystem::preopens;
@@ -172,7 +172,10 @@ impl Program {
                 store.data_mut().main_memory = Some(memory);
                 Export::Flat(handle.typed(&store)?)
             }
-            Linked::Whole(pre) => Export::Whole(pre.instantiate_async(&mut store).await?),
+            Linked::Whole(pre) => {
+                let instance = pre.instantiate_async(&mut store).await;
+                Export::Whole(instance.map_err(explain)?)
+            }
         };
         Ok(Instance {
             store,
@@ -233,12 +236,10 @@ impl Linked {
     ) -> Option<(Self, Option<ResourcesRequired>)> {
         let module: Module = compile(config, cache, name, flat).ok()?;
         let interfaces = wasi::interfaces(module.engine()).ok()?;
-        let handle = module.get_export(flatten::HANDLE)?.func()?.clone();
-        handle
-            .params()
-            .map(|it| it.is_i32())
-            .eq([true; 2])
-            .then_some(())?;
+        let handle = FuncType::new(module.engine(), [ValType::I32, ValType::I32], []);
+        if !module.get_export(flatten::HANDLE)?.func()?.matches(&handle) {
+            return None;
+        }
         let linked = Self::Flat {
             pre: interfaces.core.instantiate_pre(&module).ok()?,
             memory: module.get_export_index(flatten::MEMORY)?,
@@ -379,7 +380,7 @@ impl Instance {
             Err(error) if !error.is::<OutOfTime>() && self.store.data().memory.is_short() => {
                 Err(OutOfMemory.into())
             }
-            result => result,
+            result => result.map_err(explain),
         }
     }
 
@@ -387,6 +388,14 @@ impl Instance {
     pub(crate) fn is_reusable(&mut self, most_memory: usize) -> bool {
         let state = self.store.data_mut();
         state.is_clean() && state.memory_may_be_kept(most_memory)
+    }
+}
+
+/// Says which limit a component has come to.
+fn explain(error: wasmtime::Error) -> wasmtime::Error {
+    match error.downcast_ref() {
+        Some(ResourceTableError::Full) => error.context("the handle limit is --max-handles"),
+        _ => error,
     }
 }
 

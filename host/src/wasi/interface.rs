@@ -9,9 +9,7 @@ use crate::state::State;
 use std::collections::HashSet;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use wasmtime::component::{
-    self, ComponentNamedList, LinkerInstance, Resource, ResourceTableError, ResourceType,
-};
+use wasmtime::component::{self, ComponentNamedList, LinkerInstance, Resource, ResourceType};
 use wasmtime::{
     Caller, Engine, Linker, Result, StoreContextMut, WasmRet, WasmTy, WasmTyList, bail, ensure,
 };
@@ -102,7 +100,6 @@ impl<'b> Interface<'b> {
         let of_component = &mut self.component;
         of_component.resource(name, ResourceType::host::<T>(), move |mut store, rep| {
             drop.act(store.data_mut(), (Resource::new_own(rep),))
-                .map_err(explain)
         })?;
         self.import::<fn(u32)>(&drop_name(name)).define(drop)
     }
@@ -157,10 +154,9 @@ async fn try_and_wait<P, R>(
     try_to: impl Try<P, R>,
     wait: impl Wait<P, R>,
 ) -> Result<R> {
-    let tried = try_to(state, &parameters).map_err(explain)?;
-    match tried {
+    match try_to(state, &parameters)? {
         Some(result) => Ok(result),
-        None => wait(state, parameters).await.map_err(explain),
+        None => wait(state, parameters).await,
     }
 }
 
@@ -201,8 +197,7 @@ impl<S: Signature> Import<'_, '_, S> {
         of_component.func_wrap(
             self.name,
             move |mut store: StoreContextMut<'_, State>, parameters: P| {
-                let result = act.act(store.data_mut(), parameters);
-                Ok((result.map_err(explain)?,))
+                Ok((act.act(store.data_mut(), parameters)?,))
             },
         )?;
         self.define(flat)
@@ -214,7 +209,7 @@ impl<S: Signature> Import<'_, '_, S> {
         of_component.func_wrap(
             self.name,
             move |mut store: StoreContextMut<'_, State>, parameters: P| {
-                act.act(store.data_mut(), parameters).map_err(explain)
+                act.act(store.data_mut(), parameters)
             },
         )?;
         self.define(act)
@@ -229,10 +224,7 @@ impl<S: Signature> Import<'_, '_, S> {
         of_component.func_wrap_async(
             self.name,
             move |mut store: StoreContextMut<'_, State>, parameters: P| {
-                Box::new(async move {
-                    let result = wait(store.data_mut(), parameters).await;
-                    Ok((result.map_err(explain)?,))
-                })
+                Box::new(async move { Ok((wait(store.data_mut(), parameters).await?,)) })
             },
         )?;
         self.define_waiting(wait)
@@ -263,7 +255,7 @@ impl<S: Signature> Import<'_, '_, S> {
         of_component.func_wrap_async(
             self.name,
             move |mut store: StoreContextMut<'_, State>, parameters: P| {
-                Box::new(async move { wait(store.data_mut(), parameters).await.map_err(explain) })
+                Box::new(async move { wait(store.data_mut(), parameters).await })
             },
         )?;
         self.define_waiting(wait)
@@ -275,7 +267,7 @@ impl<S: Signature> Import<'_, '_, S> {
         S::define(core, module, self.name, move |caller, values| {
             let (memory, state) = memory(caller)?;
             let (parameters, rest) = lift(values, memory, state)?;
-            let result = act.act(state, parameters).map_err(explain)?;
+            let result = act.act(state, parameters)?;
             lower_result(result, rest, memory, state)
         })
     }
@@ -299,7 +291,7 @@ impl<S: Signature> Import<'_, '_, S> {
         S::define(core, module, self.name, move |caller, values| {
             let (memory, state) = memory(caller)?;
             let (parameters, rest) = lift(values, memory, state)?;
-            match try_to(state, &parameters).map_err(explain)? {
+            match try_to(state, &parameters)? {
                 Some(result) => lower_result(result, rest, memory, state),
                 None => Ok(WAIT),
             }
@@ -322,7 +314,7 @@ impl<S: Signature> Import<'_, '_, S> {
                     let act = async {
                         let (memory, state) = memory(&mut caller)?;
                         let (parameters, rest) = lift(values.as_ref(), memory, state)?;
-                        let result = wait(state, parameters).await.map_err(explain)?;
+                        let result = wait(state, parameters).await?;
                         lower_result(result, rest, memory, state)
                     };
                     S::returned(act.await)
@@ -352,14 +344,6 @@ impl<S: Signature> Import<'_, '_, S> {
         let Interface { names, module, .. } = &mut *self.interface;
         names.insert((module.clone(), self.name.to_owned()));
         Ok(())
-    }
-}
-
-/// Says which limit a component has come to.
-fn explain(error: wasmtime::Error) -> wasmtime::Error {
-    match error.downcast_ref() {
-        Some(ResourceTableError::Full) => error.context("the handle limit is --max-handles"),
-        _ => error,
     }
 }
 
